@@ -1,0 +1,1 @@
+"""Quarterdeck's control library: change the record, then converge the machine."""

@@ -1,0 +1,45 @@
+"""Changes of a network's DHCP and DNS server."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+
+Files = tuple[tuple[str, str], ...]
+
+
+def digest(files: Files) -> str:
+    """A short digest of file names and texts, in order."""
+    hasher = hashlib.sha256()
+    for name, text in files:
+        hasher.update(f"{name}\0{text}\0".encode())
+    return hasher.hexdigest()[:16]
+
+
+@dataclass(frozen=True, slots=True)
+class ServeDhcp:
+    """Write the files of a network's dnsmasq and have it serve them.
+
+    `files` are `(name, text)`: `dnsmasq.conf`, `hosts`, `options`. Where only `hosts` or `options`
+    changed the running process is sent SIGHUP and keeps its leases; a changed configuration, or no
+    process, means a new process in `namespace`.
+    """
+
+    network_id: str
+    namespace: str
+    files: Files
+
+    @property
+    def text(self) -> str:
+        return f"serve DHCP on network {self.network_id}"
+
+
+@dataclass(frozen=True, slots=True)
+class StopDhcp:
+    """End a network's dnsmasq by its recorded pid, and remove its files."""
+
+    network_id: str
+
+    @property
+    def text(self) -> str:
+        return f"stop DHCP on network {self.network_id}"

@@ -1,0 +1,30 @@
+"""All facts of one look at the machine."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from backends.drivers.dnsmasq.facts import Dhcp
+from backends.drivers.libvirt.facts import DomainFact
+from backends.drivers.namespaces.facts import Namespace
+from backends.drivers.ovs.facts import OvsFacts
+from backends.drivers.qemu_img.facts import ImageFile, InstanceFiles
+from backends.drivers.volumes.facts import VolumeFact
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What is. Everything is keyed by the id it carries as its label.
+
+    `labels` is keyed by `(kind, id)`. A look may be at a few units only; then the rest is empty.
+    """
+
+    ovs: OvsFacts = field(default_factory=OvsFacts)
+    namespaces: Mapping[str, Namespace] = field(default_factory=dict)
+    dhcp: Mapping[str, Dhcp] = field(default_factory=dict)
+    labels: Mapping[tuple[str, str], str] = field(default_factory=dict)
+    images: Mapping[str, ImageFile] = field(default_factory=dict)
+    files: Mapping[str, InstanceFiles] = field(default_factory=dict)
+    volumes: Mapping[str, VolumeFact] = field(default_factory=dict)
+    domains: Mapping[str, DomainFact] = field(default_factory=dict)

@@ -1,0 +1,51 @@
+"""Domains as libvirt has them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class State(StrEnum):
+    """virDomainState, in the words that we need."""
+
+    RUNNING = "running"
+    PAUSED = "paused"
+    SHUTOFF = "shutoff"
+    # Shut off with a managed save image: the next start restores it.
+    SAVED = "saved"
+    CRASHED = "crashed"
+    STOPPING = "stopping"
+
+
+class Reason(StrEnum):
+    """Who or what brought the state about, as far as it matters for who owns the difference."""
+
+    GUEST = "guest"  # the guest shut itself down
+    KILLED = "killed"  # destroyed, crashed or failed
+    IO_ERROR = "io-error"  # paused because a disk failed or is full
+    MIGRATING = "migrating"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, slots=True)
+class DomainFact:
+    """A domain that carries this cloud's metadata.
+
+    `disks` are the serials of the disks it has now (live where it runs), `nics` the port ids.
+    `digest` and `label` are from its metadata. `hard_reboots`/`soft_reboots` are the generations
+    that were done, from its metadata. `ram` in MiB.
+    """
+
+    id: str
+    name: str
+    state: State
+    reason: Reason
+    digest: str
+    label: str
+    vcpus: int
+    ram: int
+    disks: frozenset[str] = frozenset()
+    nics: frozenset[str] = frozenset()
+    hard_reboots: int = 0
+    soft_reboots: int = 0

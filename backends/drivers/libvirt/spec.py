@@ -1,0 +1,56 @@
+"""A domain as we want it: the values that its XML is built from."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Disk:
+    """A disk. `serial` is what the guest and we know it by (the volume's id; empty for the root)."""
+
+    path: str
+    format: str
+    target: str
+    serial: str = ""
+    read_only: bool = False
+    block: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Nic:
+    """An interface on the integration bridge; `vlan` is the network's on this host."""
+
+    port_id: str
+    mac: str
+    tap: str
+    bridge: str
+    vlan: int
+    mtu: int
+
+
+@dataclass(frozen=True, slots=True)
+class DomainSpec:
+    """One domain. `ram` in MiB; `label` is JSON with all that rebuilding its records needs."""
+
+    id: str
+    name: str
+    title: str
+    cloud: str
+    type: str
+    datapath: str
+    vcpus: int
+    ram: int
+    disks: tuple[Disk, ...]
+    nics: tuple[Nic, ...]
+    console_log: str
+    label: str
+    kernel: str = ""
+    ramdisk: str = ""
+    cmdline: str = ""
+
+    @property
+    def digest(self) -> str:
+        """Changes when any of the above does; carried in the domain's metadata."""
+        return hashlib.sha256(repr(self).encode()).hexdigest()[:16]

@@ -1,0 +1,149 @@
+"""Changes of libvirt domains. All name the domain by its UUID, and refuse one without our metadata."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from backends.drivers.libvirt.spec import Disk, DomainSpec
+
+
+@dataclass(frozen=True, slots=True)
+class DefineDomain:
+    """Define a domain or redefine it; a running one also gets its live metadata put right."""
+
+    spec: DomainSpec
+
+    @property
+    def text(self) -> str:
+        return f"define domain {self.spec.name} ({self.spec.title})"
+
+
+@dataclass(frozen=True, slots=True)
+class UndefineDomain:
+    """Forget a domain that does not run, with its managed save and NVRAM."""
+
+    id: str
+
+    @property
+    def text(self) -> str:
+        return f"undefine domain {self.id}"
+
+
+@dataclass(frozen=True, slots=True)
+class StartDomain:
+    """Start a domain; one with a managed save is restored.
+
+    Generations of reboots asked for until now count as done with it.
+    """
+
+    id: str
+    hard_reboots: int = 0
+    soft_reboots: int = 0
+
+    @property
+    def text(self) -> str:
+        return f"start domain {self.id}"
+
+
+@dataclass(frozen=True, slots=True)
+class ShutDownDomain:
+    """Ask the guest to shut down, wait `patience` seconds for it, then pull the plug."""
+
+    id: str
+    patience: float = 20.0
+
+    @property
+    def text(self) -> str:
+        return f"shut down domain {self.id}"
+
+
+@dataclass(frozen=True, slots=True)
+class DestroyDomain:
+    """Pull the plug."""
+
+    id: str
+
+    @property
+    def text(self) -> str:
+        return f"pull the plug of domain {self.id}"
+
+
+@dataclass(frozen=True, slots=True)
+class PauseDomain:
+    """Stop its vCPUs; memory stays."""
+
+    id: str
+
+    @property
+    def text(self) -> str:
+        return f"pause domain {self.id}"
+
+
+@dataclass(frozen=True, slots=True)
+class ResumeDomain:
+    """Let a paused domain go on."""
+
+    id: str
+
+    @property
+    def text(self) -> str:
+        return f"resume domain {self.id}"
+
+
+@dataclass(frozen=True, slots=True)
+class SaveDomain:
+    """Write its memory to disk and end it (managed save)."""
+
+    id: str
+
+    @property
+    def text(self) -> str:
+        return f"save domain {self.id} to disk"
+
+
+@dataclass(frozen=True, slots=True)
+class RebootDomain:
+    """Ask the guest to reboot, and note the generation in its metadata."""
+
+    id: str
+    generation: int
+
+    @property
+    def text(self) -> str:
+        return f"ask domain {self.id} to reboot"
+
+
+@dataclass(frozen=True, slots=True)
+class ResetDomain:
+    """Press its reset button, and note the generation in its metadata."""
+
+    id: str
+    generation: int
+
+    @property
+    def text(self) -> str:
+        return f"reset domain {self.id}"
+
+
+@dataclass(frozen=True, slots=True)
+class AttachDisk:
+    """Plug a disk into a running domain (the definition follows by DefineDomain)."""
+
+    id: str
+    disk: Disk
+
+    @property
+    def text(self) -> str:
+        return f"attach {self.disk.serial} to domain {self.id} as {self.disk.target}"
+
+
+@dataclass(frozen=True, slots=True)
+class DetachDisk:
+    """Unplug a disk by its serial, and wait until the guest let go of it."""
+
+    id: str
+    serial: str
+
+    @property
+    def text(self) -> str:
+        return f"detach {self.serial} from domain {self.id}"

@@ -1,0 +1,47 @@
+"""What Open vSwitch has: read from OVSDB and the switch, never cached."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+# external_ids keys. The first four are os-vif's and Neutron's; the rest are Quarterdeck's label.
+IFACE_ID = "iface-id"
+IFACE_STATUS = "iface-status"
+ATTACHED_MAC = "attached-mac"
+VM_UUID = "vm-uuid"
+CLOUD = "quarterdeck-cloud"
+KIND = "quarterdeck-kind"
+RECORD = "quarterdeck-record"
+
+
+@dataclass(frozen=True, slots=True)
+class OvsPort:
+    """A port with its one interface. `vlan` 0 is untagged; `ofport` is -1 while it has none."""
+
+    name: str
+    bridge: str
+    vlan: int = 0
+    internal: bool = False
+    ofport: int = -1
+    error: str = ""
+    labels: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class OvsBridge:
+    """A bridge. `flows` is the cookie of the canary flow in table 23 (0: none, so the flows are gone)."""
+
+    name: str
+    datapath: str = ""
+    fail_mode: str = ""
+    flows: int = 0
+    labels: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class OvsFacts:
+    """All bridges and ports by name."""
+
+    bridges: Mapping[str, OvsBridge] = field(default_factory=dict)
+    ports: Mapping[str, OvsPort] = field(default_factory=dict)

@@ -1,0 +1,75 @@
+"""Changes of Open vSwitch."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+Labels = tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class AddBridge:
+    """Make a bridge in secure fail mode, or put one of ours right. Refuses a stranger's."""
+
+    name: str
+    datapath: str
+    labels: Labels
+
+    @property
+    def text(self) -> str:
+        return f"add bridge {self.name} ({self.datapath} datapath)"
+
+
+@dataclass(frozen=True, slots=True)
+class RemoveBridge:
+    """Take a bridge of this cloud away, with its ports."""
+
+    name: str
+
+    @property
+    def text(self) -> str:
+        return f"remove bridge {self.name}"
+
+
+@dataclass(frozen=True, slots=True)
+class WriteFlows:
+    """Write a flow set under a new cookie, the canary last, then sweep what has another cookie.
+
+    `flows` are in ovs-ofctl's syntax (ovs-fields(7)), without cookie.
+    """
+
+    bridge: str
+    cookie: int
+    flows: tuple[str, ...]
+
+    @property
+    def text(self) -> str:
+        return f"write {len(self.flows)} flows to {self.bridge}"
+
+
+@dataclass(frozen=True, slots=True)
+class AddPort:
+    """Add a port to a bridge or put ours right: tag, MAC of an internal interface, labels, MTU."""
+
+    bridge: str
+    name: str
+    vlan: int
+    labels: Labels
+    internal: bool = False
+    mac: str = ""
+    mtu: int = 0
+
+    @property
+    def text(self) -> str:
+        return f"add port {self.name} to {self.bridge}, VLAN {self.vlan}"
+
+
+@dataclass(frozen=True, slots=True)
+class RemovePort:
+    """Take a port of this cloud off its bridge; an internal one's interface goes with it."""
+
+    name: str
+
+    @property
+    def text(self) -> str:
+        return f"remove port {self.name}"

@@ -1,0 +1,82 @@
+"""Changes of image files, overlays and config drives."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class ImportImage:
+    """Bring an image in from a path or an http(s) URL: copied, hashed, checked, then renamed.
+
+    `claimed` is the format the image is said to have; what is found must be the same.
+    `sha256`, where not empty, is what the checksum must be.
+    """
+
+    id: str
+    source: str
+    claimed: str
+    sha256: str = ""
+
+    @property
+    def text(self) -> str:
+        return f"import image {self.id} from {self.source}"
+
+
+@dataclass(frozen=True, slots=True)
+class RemoveImage:
+    """Remove an image's file, and what an interrupted import left."""
+
+    id: str
+
+    @property
+    def text(self) -> str:
+        return f"remove image {self.id}"
+
+
+@dataclass(frozen=True, slots=True)
+class CreateOverlay:
+    """Make an instance's root disk: a qcow2 overlay of `size` bytes on an image.
+
+    `image_id` None makes an empty disk. `size` 0 takes the image's own.
+    """
+
+    instance_id: str
+    image_id: str | None
+    image_format: str
+    size: int
+
+    @property
+    def text(self) -> str:
+        return f"create the root disk of {self.instance_id}"
+
+
+@dataclass(frozen=True, slots=True)
+class CreateConfigDrive:
+    """Make an ISO 9660 image labelled `config-2` (the OpenStack config drive) of these files.
+
+    `files` are `(path in the drive, text)`; `digest` goes into the file's name. An older drive of
+    the instance is removed. The text may hold secrets: it never shows in `text` or arguments.
+    """
+
+    instance_id: str
+    digest: str
+    files: tuple[tuple[str, str], ...]
+
+    @property
+    def text(self) -> str:
+        return f"create the config drive of {self.instance_id}"
+
+    def __repr__(self) -> str:
+        return f"CreateConfigDrive({self.instance_id!r}, {self.digest!r})"
+
+
+@dataclass(frozen=True, slots=True)
+class RemoveInstanceFiles:
+    """Remove an instance's folder: overlay, config drive, console log."""
+
+    instance_id: str
+
+    @property
+    def text(self) -> str:
+        return f"remove the files of {self.instance_id}"

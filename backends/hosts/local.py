@@ -1,0 +1,127 @@
+"""This machine."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+from backends.errors import MachineFailed, Refused
+from backends.hosts.base import Output
+
+# The command's own words, not the caller's language: what it prints is parsed.
+_ENVIRONMENT = {
+    "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+    "LC_ALL": "C.UTF-8",
+}
+
+
+class LocalHost:
+    """Runs commands and keeps files on the machine this process is on."""
+
+    def __init__(self, name: str = "", *, read_only: bool = False) -> None:
+        self.name = name or os.uname().nodename
+        self.read_only = read_only
+
+    def run(
+        self,
+        argv: Sequence[str],
+        *,
+        stdin: str | None = None,
+        timeout: float = 30.0,
+        reads: bool = False,
+        check: bool = True,
+    ) -> Output:
+        if self.read_only and not reads:
+            self._refuse(argv[0])
+        try:
+            done = subprocess.run(
+                argv,
+                input=stdin,
+                stdin=subprocess.DEVNULL if stdin is None else None,
+                capture_output=True,
+                text=True,
+                errors="replace",
+                timeout=timeout,
+                env=_ENVIRONMENT,
+                check=False,
+            )
+        except FileNotFoundError:
+            raise MachineFailed(
+                "host.command.missing", f"{argv[0]} is not installed; run `quarterdeck doctor`"
+            ) from None
+        except subprocess.TimeoutExpired:
+            raise MachineFailed(
+                "host.command.timeout", f"{argv[0]} gave no answer within {timeout:g} s"
+            ) from None
+        if check and done.returncode != 0:
+            lines = (done.stderr or done.stdout).strip().splitlines() or ["no message"]
+            raise MachineFailed("host.command.failed", f"{argv[0]}: {lines[-1]}")
+        return Output(done.returncode, done.stdout, done.stderr)
+
+    def read_text(self, path: Path) -> str | None:
+        try:
+            return path.read_text(encoding="utf-8", errors="replace")
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+
+    def write_text(self, path: Path, text: str, mode: int = 0o600) -> None:
+        self._refuse_if_read_only(path)
+        self.make_dir(path.parent)
+        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+        try:
+            with os.fdopen(handle, "w", encoding="utf-8") as file:
+                file.write(text)
+                file.flush()
+                os.fchmod(file.fileno(), mode)
+                os.fsync(file.fileno())
+            os.replace(temporary, path)
+        except OSError as error:
+            with contextlib.suppress(OSError):
+                os.unlink(temporary)
+            raise disk_error(error, path) from error
+
+    def remove(self, path: Path) -> None:
+        self._refuse_if_read_only(path)
+        path.unlink(missing_ok=True)
+
+    def remove_tree(self, path: Path) -> None:
+        self._refuse_if_read_only(path)
+        with contextlib.suppress(FileNotFoundError):
+            shutil.rmtree(path)
+
+    def make_dir(self, path: Path, mode: int = 0o711) -> None:
+        if path.is_dir():
+            return
+        self._refuse_if_read_only(path)
+        try:
+            path.mkdir(mode=mode, parents=True, exist_ok=True)
+        except OSError as error:
+            raise disk_error(error, path) from error
+
+    def exists(self, path: Path) -> bool:
+        return path.exists()
+
+    def list_dir(self, path: Path) -> list[str]:
+        try:
+            return sorted(os.listdir(path))
+        except (FileNotFoundError, NotADirectoryError):
+            return []
+
+    def _refuse_if_read_only(self, path: Path) -> None:
+        if self.read_only:
+            self._refuse(str(path))
+
+    def _refuse(self, what: str) -> None:
+        raise Refused("host.readonly", f"read-only: {what} would change the machine")
+
+
+def disk_error(error: OSError, path: Path) -> MachineFailed:
+    """A file system's refusal as an error with a code (`disk.full`, `disk.failed`)."""
+    if error.errno in (28, 122):  # ENOSPC, EDQUOT
+        return MachineFailed("disk.full", f"no space left for {path}; free some and try again")
+    return MachineFailed("disk.failed", f"{path}: {error.strerror}")

@@ -1,0 +1,1 @@
+"""What should be: the tables, one file per subject, and the store that keeps them."""

@@ -1,0 +1,29 @@
+"""The cloud itself and the hosts it is made of."""
+
+from __future__ import annotations
+
+from sqlmodel import Field, SQLModel
+
+from backends.records.base import identifier, timestamp
+
+
+class CloudRecord(SQLModel, table=True):
+    """The one row that says which cloud this store is of."""
+
+    __tablename__ = "cloud"
+
+    id: str = identifier()
+    name: str = Field(unique=True, max_length=32)
+    bridge: str = Field(max_length=15)
+    created_at: float = timestamp()
+
+
+class HostRecord(SQLModel, table=True):
+    """A machine that instances and volumes can be on."""
+
+    __tablename__ = "host"
+
+    name: str = Field(primary_key=True, max_length=64)
+    address: str = ""
+    enabled: bool = True
+    created_at: float = timestamp()

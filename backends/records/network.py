@@ -1,0 +1,93 @@
+"""Networks, subnets, ports and their addresses (Neutron's words)."""
+
+from __future__ import annotations
+
+from sqlalchemy import UniqueConstraint
+from sqlmodel import Field, SQLModel
+
+from backends.records.base import identifier, json_list, timestamp
+
+OWNER_INSTANCE = "compute:nova"
+OWNER_DHCP = "network:dhcp"
+
+
+class Network(SQLModel, table=True):
+    """A broadcast domain. `mtu` in bytes, as guests see it."""
+
+    id: str = identifier()
+    project_id: str = Field(foreign_key="project.id", index=True)
+    name: str = Field(max_length=255)
+    description: str = ""
+    mtu: int = 1500
+    admin_state_up: bool = True
+    shared: bool = False
+    created_at: float = timestamp()
+    absent: bool = False
+
+
+class LocalVlan(SQLModel, table=True):
+    """The VLAN that separates a network on one host's br-int (1 to 4094)."""
+
+    __tablename__ = "localvlan"
+
+    host: str = Field(primary_key=True, max_length=64)
+    vlan: int = Field(primary_key=True)
+    network_id: str = Field(foreign_key="network.id", index=True)
+
+
+class Subnet(SQLModel, table=True):
+    """A range of addresses on a network.
+
+    `cidr` in canonical form; `allocation_pools` a list of `{"start", "end"}`; `host_routes` a list
+    of `{"destination", "nexthop"}`.
+    """
+
+    id: str = identifier()
+    network_id: str = Field(foreign_key="network.id", index=True)
+    project_id: str = Field(foreign_key="project.id", index=True)
+    name: str = Field(default="", max_length=255)
+    ip_version: int = 4
+    cidr: str = Field(max_length=64)
+    gateway_ip: str | None = Field(default=None, max_length=64)
+    enable_dhcp: bool = True
+    dns_nameservers: list[str] = json_list()
+    allocation_pools: list[dict[str, str]] = json_list()
+    host_routes: list[dict[str, str]] = json_list()
+    created_at: float = timestamp()
+
+
+class Port(SQLModel, table=True):
+    """A plug on a network: of an instance, of the DHCP server, or free.
+
+    `host` is where it is plugged; `device_id` is the instance (or `dhcp-<network>`).
+    """
+
+    __table_args__ = (UniqueConstraint("network_id", "mac"),)
+
+    id: str = identifier()
+    network_id: str = Field(foreign_key="network.id", index=True)
+    project_id: str = Field(foreign_key="project.id", index=True)
+    name: str = Field(default="", max_length=255)
+    mac: str = Field(max_length=17)
+    admin_state_up: bool = True
+    port_security: bool = True
+    device_id: str = Field(default="", index=True, max_length=64)
+    device_owner: str = Field(default="", max_length=64)
+    host: str = Field(default="", max_length=64)
+    # Ports made for an instance go with it; ports it was given stay.
+    made_for_device: bool = False
+    position: int = 0
+    created_at: float = timestamp()
+
+    @property
+    def interface(self) -> str:
+        """The tap's name: `tap` and 11 characters of the id, as Neutron writes it."""
+        return f"tap{self.id[:11]}"
+
+
+class Address(SQLModel, table=True):
+    """An address of a port; a subnet gives each only once."""
+
+    subnet_id: str = Field(foreign_key="subnet.id", primary_key=True)
+    address: str = Field(primary_key=True, max_length=64)
+    port_id: str = Field(foreign_key="port.id", index=True)

@@ -1,0 +1,51 @@
+"""Security groups: what a port may receive and send."""
+
+from __future__ import annotations
+
+from sqlalchemy import UniqueConstraint
+from sqlmodel import Field, SQLModel
+
+from backends.records.base import identifier, timestamp
+
+
+class SecurityGroup(SQLModel, table=True):
+    """A set of rules. `default` exists in each project and cannot be deleted."""
+
+    __tablename__ = "securitygroup"
+    __table_args__ = (UniqueConstraint("project_id", "name"),)
+
+    id: str = identifier()
+    project_id: str = Field(foreign_key="project.id", index=True)
+    name: str = Field(max_length=255)
+    description: str = ""
+    stateful: bool = True
+    created_at: float = timestamp()
+
+
+class SecurityGroupRule(SQLModel, table=True):
+    """What is let through. All None in a field means any.
+
+    For ICMP `port_min` is the type and `port_max` the code.
+    """
+
+    __tablename__ = "securitygrouprule"
+
+    id: str = identifier()
+    group_id: str = Field(foreign_key="securitygroup.id", index=True)
+    direction: str = Field(max_length=7)
+    ethertype: str = Field(default="IPv4", max_length=4)
+    protocol: str | None = Field(default=None, max_length=16)
+    port_min: int | None = None
+    port_max: int | None = None
+    remote_prefix: str | None = Field(default=None, max_length=64)
+    remote_group_id: str | None = Field(default=None, foreign_key="securitygroup.id", index=True)
+    description: str = ""
+
+
+class PortSecurityGroup(SQLModel, table=True):
+    """A group that applies to a port."""
+
+    __tablename__ = "portsecuritygroup"
+
+    port_id: str = Field(foreign_key="port.id", primary_key=True)
+    group_id: str = Field(foreign_key="securitygroup.id", primary_key=True, index=True)

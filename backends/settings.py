@@ -1,0 +1,87 @@
+"""Where a cloud keeps its things, and what its host can do. Pure: no file is touched here."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from backends.errors import Refused
+
+DEFAULT_CLOUD = "default"
+_CLOUD_NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,31}")
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """One cloud on one host.
+
+    `bridge` is its integration bridge; `domain_type` is `kvm` or `qemu` (emulation); `datapath` is
+    Open vSwitch's `system` (kernel module) or `netdev` (userspace); `volume_group` is the LVM group
+    that holds its volumes, empty where volumes are plain files.
+    """
+
+    cloud: str
+    state: Path
+    run: Path
+    host: str
+    bridge: str = "br-int"
+    domain_type: str = "qemu"
+    datapath: str = "netdev"
+    volume_group: str = ""
+    libvirt_uri: str = "qemu:///system"
+
+    @property
+    def images(self) -> Path:
+        return self.state / "images"
+
+    @property
+    def volumes(self) -> Path:
+        return self.state / "volumes"
+
+    @property
+    def labels(self) -> Path:
+        return self.state / "labels"
+
+    @property
+    def locks(self) -> Path:
+        return self.run / "locks"
+
+    def image(self, image_id: str) -> Path:
+        """The image's file."""
+        return self.images / image_id
+
+    def volume(self, volume_id: str) -> Path:
+        """A plain-file volume's file (raw)."""
+        return self.volumes / volume_id
+
+    def instance(self, instance_id: str) -> Path:
+        """The folder of an instance's own files."""
+        return self.state / "instances" / instance_id
+
+    def overlay(self, instance_id: str) -> Path:
+        """The instance's root disk: a qcow2 overlay on its image."""
+        return self.instance(instance_id) / "disk.qcow2"
+
+    def console_log(self, instance_id: str) -> Path:
+        """What the guest wrote to its serial line, kept by virtlogd."""
+        return self.instance(instance_id) / "console.log"
+
+    def dhcp(self, network_id: str) -> Path:
+        """The folder of a network's dnsmasq: configuration, hosts, options, leases, pid."""
+        return self.state / "dhcp" / network_id
+
+
+def check_cloud_name(name: str) -> str:
+    """The name, if a cloud can have it. Raises Refused `cloud.name.invalid`."""
+    if not _CLOUD_NAME.fullmatch(name):
+        raise Refused(
+            "cloud.name.invalid",
+            "a cloud's name is 1 to 32 of a-z, 0-9 and '-', and does not begin with '-'",
+        )
+    return name
+
+
+def dhcp_namespace(network_id: str) -> str:
+    """The name space of a network's DHCP server, as Neutron names it."""
+    return f"qdhcp-{network_id}"
