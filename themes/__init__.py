@@ -1,0 +1,1 @@
+"""Styles and colour themes of the console, as package data."""
