@@ -21,14 +21,18 @@ class Power(StrEnum):
 class Instance(SQLModel, table=True):
     """A guest as it should be.
 
-    Sizes are copied from the flavor (`ram` MiB, `disk` GiB), so that a flavor can go. A reboot is a
-    wanted generation: the machine has done it when the domain's label carries the same number.
+    Sizes are copied from the flavor (`ram` MiB, `disk` GiB), so that a flavor can go. Starts and
+    reboots are wanted generations (`boots`, `soft_reboots`): the machine has done one when the
+    domain's metadata carries the number. That tells a guest that shut itself down since it was last
+    started from one that still has to be started.
     """
 
     id: str = identifier()
     project_id: str = Field(foreign_key="project.id", index=True)
     user_id: str | None = None
     name: str = Field(max_length=255)
+    # What the guest is told; a later rename leaves it.
+    hostname: str = Field(max_length=63)
     description: str = ""
     host: str = Field(max_length=64, index=True)
     flavor_id: str
@@ -42,8 +46,10 @@ class Instance(SQLModel, table=True):
     user_data: str | None = None
     config_drive: bool = True
     power: Power = Power.RUNNING
-    hard_reboots: int = 0
+    boots: int = 1
     soft_reboots: int = 0
     properties: dict[str, str] = json_map()
     created_at: float = timestamp()
+    # Set once its disk exists: a lost disk is never replaced by an empty one in silence.
+    made: bool = False
     absent: bool = False

@@ -78,6 +78,7 @@ class Port(SQLModel, table=True):
     made_for_device: bool = False
     position: int = 0
     created_at: float = timestamp()
+    absent: bool = False
 
     @property
     def interface(self) -> str:

@@ -18,6 +18,8 @@ class Volume(SQLModel, table=True):
     driver: str = Field(max_length=16)
     host: str = Field(max_length=64)
     created_at: float = timestamp()
+    # Set once it exists: what is lost later is never made anew, empty, in silence.
+    made: bool = False
     absent: bool = False
 
 
@@ -29,3 +31,5 @@ class Attachment(SQLModel, table=True):
     device: str = Field(max_length=8)
     read_only: bool = False
     created_at: float = timestamp()
+    # Kept until the guest has let go, so that nobody else attaches the volume meanwhile.
+    absent: bool = False

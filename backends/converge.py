@@ -1,0 +1,121 @@
+"""Converge: make the machine what the records say, one unit at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from contextlib import ExitStack
+
+from filelock import Timeout
+
+from backends.drivers.facts import Facts
+from backends.drivers.machine import LabelKeys, Machine
+from backends.drivers.step import Step
+from backends.errors import MachineFailed, QuarterdeckError
+from backends.journal import Journal, unit_lock
+from backends.plan.converge import order, plan_unit, record_of
+from backends.plan.converge import plan as plan_all
+from backends.plan.plan import FollowGuest, Plan, UnitPlan
+from backends.records import snapshot
+from backends.records.instance import Power
+from backends.records.snapshot import Records
+from backends.records.store import Store
+from backends.records.tables import Instance
+from backends.records.unit import Kind, Unit
+from backends.settle import settle
+
+# How long one waits for another process that converges the same unit, in seconds.
+_PATIENCE = 120.0
+
+
+class Converger:
+    """Plans from the store's records and the machine's facts, and applies what it planned."""
+
+    def __init__(self, store: Store, machine: Machine) -> None:
+        self.store = store
+        self.machine = machine
+        self.settings = machine.settings
+
+    def plan(self, units: Collection[Unit] | None = None) -> Plan:
+        """What a converge of these units (or of everything) would do now."""
+        with self.store.read() as session:
+            records = snapshot.read(session, self.settings.host, units)
+        return self.plan_records(records, units)
+
+    def plan_records(self, records: Records, units: Collection[Unit] | None = None) -> Plan:
+        """The same from records at hand, also such as are not in the store yet."""
+        return plan_all(records, self._facts(records, units), self.settings, units)
+
+    def converge(self, units: Collection[Unit], journal: Journal) -> None:
+        """Bring the units in order, each under its lock.
+
+        Raises the first error a step raised, MachineFailed with a problem's code where one stands
+        in the way, MachineFailed `unit.busy` when another process holds a unit for too long.
+        """
+        with self.store.read() as session:
+            ordered = order(snapshot.read(session, self.settings.host, units), units)
+        self.settings.locks.mkdir(mode=0o700, parents=True, exist_ok=True)
+        for unit in ordered:
+            with ExitStack() as stack:
+                try:
+                    lock = unit_lock(self.settings.locks, unit)
+                    stack.enter_context(lock.acquire(timeout=_PATIENCE))
+                except Timeout:
+                    text = f"another process is at work on {unit}; see `quarterdeck operation list`"
+                    raise MachineFailed("unit.busy", text) from None
+                self._converge_unit(unit, journal)
+
+    def _converge_unit(self, unit: Unit, journal: Journal) -> None:
+        with self.store.read() as session:
+            records = snapshot.read(session, self.settings.host, [unit])
+        facts = self._facts(records, [unit])
+        planned = plan_unit(unit, records, facts, self.settings)
+        if planned is None:
+            return
+        for step in planned.steps:
+            self._apply(unit, step, journal)
+        self._settle(planned)
+        for problem in planned.problems:
+            raise MachineFailed(problem.code, problem.text)
+
+    def _apply(self, unit: Unit, step: Step, journal: Journal) -> None:
+        journal.start(unit, step.text)
+        try:
+            if isinstance(step, FollowGuest):
+                self._follow(step)
+            else:
+                self.machine.apply(step, journal.progress)
+        except QuarterdeckError as error:
+            journal.end(error)
+            raise
+        journal.end()
+
+    def _follow(self, step: FollowGuest) -> None:
+        with self.store.write() as session:
+            instance = session.get(Instance, step.instance_id)
+            if instance is not None:
+                instance.power = Power.STOPPED
+
+    def _settle(self, planned: UnitPlan) -> None:
+        """Note in the records what the machine now is: gone, made, imported."""
+        if not planned.removes and planned.unit.kind in (Kind.HOST, Kind.PROJECT):
+            return
+        with self.store.write() as session:
+            settle(session, planned, self.machine)
+
+    def _facts(self, records: Records, units: Collection[Unit] | None) -> Facts:
+        if units is None:
+            return self.machine.look()
+        return self.machine.look_at(units, label_keys(records, units))
+
+
+def label_keys(records: Records, units: Collection[Unit]) -> LabelKeys:
+    """The label files that these units have."""
+    keys: set[tuple[str, str]] = set()
+    for unit in units:
+        if unit.kind is Kind.HOST:
+            keys.add(("cloud", records.cloud.id))
+        elif record_of(unit, records) is not None:
+            keys.add((unit.kind.value, unit.id))
+        if unit.kind is Kind.NETWORK:
+            keys |= {("port", port.id) for port in records.ports_on.get(unit.id, ())}
+    return keys

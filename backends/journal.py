@@ -1,0 +1,142 @@
+"""The journal's writer: operations and their steps, noted before they start and after they end."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Collection
+from pathlib import Path
+from types import TracebackType
+
+from filelock import FileLock, Timeout
+from sqlmodel import Session, col, select
+
+from backends.errors import Cancelled, QuarterdeckError, Refused
+from backends.records.base import now
+from backends.records.operation import Operation, OperationStep, Outcome
+from backends.records.store import Store
+from backends.records.unit import Unit
+
+# Progress is written at most this often, in seconds.
+_TICK = 0.25
+
+
+class Journal:
+    """Writes one operation. While it is open it holds the operation's lock, so that others see
+    whether its process still lives.
+
+    Raises Cancelled between steps when somebody asked for it, Refused `operation.deadline` when
+    its time is over.
+    """
+
+    def __init__(self, store: Store, operation: Operation, locks: Path) -> None:
+        self.store = store
+        self.operation = operation
+        self._lock = operation_lock(locks, operation.id)
+        self._position = 0
+        self._noted = 0.0
+
+    def __enter__(self) -> Journal:
+        self._lock.acquire()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._lock.release()
+
+    def start(self, unit: Unit, text: str) -> None:
+        """Note a step before it touches the machine."""
+        self.check()
+        self._position += 1
+        with self.store.write() as session:
+            session.add(
+                OperationStep(
+                    operation_id=self.operation.id,
+                    position=self._position,
+                    unit=str(unit),
+                    text=text,
+                )
+            )
+
+    def end(self, error: QuarterdeckError | None = None) -> None:
+        """Note how the step at work ended."""
+        with self.store.write() as session:
+            step = session.get_one(OperationStep, (self.operation.id, self._position))
+            step.outcome = Outcome.FAILED if error else Outcome.DONE
+            step.error = str(error) if error else ""
+            step.ended_at = now()
+
+    def progress(self, share: float) -> None:
+        """Note the done share (0 to 1) of a long step."""
+        if time.monotonic() - self._noted < _TICK:
+            return
+        self._noted = time.monotonic()
+        self.check()
+        with self.store.write() as session:
+            session.get_one(Operation, self.operation.id).progress = share
+
+    def check(self) -> None:
+        """Raise Cancelled or Refused when the operation should not go on."""
+        with self.store.read() as session:
+            found = session.exec(
+                select(Operation.outcome).where(Operation.id == self.operation.id)
+            ).one()
+        if found is Outcome.CANCELLING:
+            raise Cancelled(self.operation.verb)
+        if now() > self.operation.deadline:
+            raise Refused("operation.deadline", f"{self.operation.verb} took longer than allowed")
+
+    def close(self, outcome: Outcome, error: QuarterdeckError | None = None) -> None:
+        """Note how the operation ended."""
+        with self.store.write() as session:
+            row = session.get_one(Operation, self.operation.id)
+            row.outcome = outcome
+            row.progress = None
+            row.ended_at = now()
+            if error is not None:
+                row.error_code, row.error = error.code, error.message
+
+    def extend(self, seconds: float) -> None:
+        """Give an operation that is undone the time to be, whatever was cancelled or late."""
+        self.operation.deadline = now() + seconds
+        with self.store.write() as session:
+            row = session.get_one(Operation, self.operation.id)
+            row.deadline = self.operation.deadline
+            row.outcome = Outcome.RUNNING
+
+
+def operation_lock(locks: Path, operation_id: str) -> FileLock:
+    """The lock that a living operation holds."""
+    return FileLock(locks / f"operation-{operation_id}.lock", mode=0o600, thread_local=False)
+
+
+def unit_lock(locks: Path, unit: Unit) -> FileLock:
+    """The lock that whoever converges the unit holds."""
+    name = str(unit).replace(":", "-").replace("/", "-")
+    return FileLock(locks / f"{name}.lock", mode=0o600, thread_local=False)
+
+
+def interrupted(session: Session, locks: Path) -> list[Operation]:
+    """Operations that run by the journal, while no process works at them."""
+    at_work = (Outcome.RUNNING, Outcome.CANCELLING)
+    found = session.exec(
+        select(Operation).where(col(Operation.outcome).in_(at_work)).order_by(col(Operation.started_at))
+    )
+    return [row for row in found if _is_free(operation_lock(locks, row.id))]
+
+
+def _is_free(lock: FileLock) -> bool:
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        return False
+    lock.release()
+    return True
+
+
+def units_of(operation: Operation) -> Collection[Unit]:
+    """The units that an operation converges."""
+    return [Unit.parse(text) for text in operation.units]

@@ -1,0 +1,66 @@
+"""The whole plan: every unit's, in the order in which they stand on each other."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection
+
+from backends.drivers.facts import Facts
+from backends.plan import host, image, instance, network, project, volume
+from backends.plan.plan import Plan, UnitPlan
+from backends.records.snapshot import Records
+from backends.records.unit import Kind, Unit
+from backends.settings import Settings
+
+_PLANNERS: dict[Kind, Callable[[Unit, Records, Facts, Settings], UnitPlan]] = {
+    Kind.HOST: host.plan,
+    Kind.PROJECT: project.plan,
+    Kind.IMAGE: image.plan,
+    Kind.NETWORK: network.plan,
+    Kind.VOLUME: volume.plan,
+    Kind.INSTANCE: instance.plan,
+}
+_RANK = {kind: rank for rank, kind in enumerate(Kind)}
+
+
+def plan_unit(unit: Unit, records: Records, facts: Facts, settings: Settings) -> UnitPlan | None:
+    """The plan of one unit; None where there is no record of it."""
+    if unit.kind is not Kind.HOST and record_of(unit, records) is None:
+        return None
+    return _PLANNERS[unit.kind](unit, records, facts, settings)
+
+
+def plan(
+    records: Records, facts: Facts, settings: Settings, units: Collection[Unit] | None = None
+) -> Plan:
+    """The plan of these units, or of every unit. Pure."""
+    wanted = order(records, records.units() if units is None else units)
+    plans = (plan_unit(unit, records, facts, settings) for unit in wanted)
+    return Plan(tuple(each for each in plans if each is not None))
+
+
+def order(records: Records, units: Collection[Unit]) -> list[Unit]:
+    """Instances that go first, then what stays from the ground up, then what else goes from the top."""
+
+    def key(unit: Unit) -> tuple[int, int, str]:
+        rank = _RANK[unit.kind]
+        if not _absent(unit, records):
+            return (1, rank, unit.id)
+        return (0 if unit.kind is Kind.INSTANCE else 2, -rank, unit.id)
+
+    return sorted(set(units), key=key)
+
+
+def record_of(unit: Unit, records: Records) -> object | None:
+    """The unit's own record, or None."""
+    tables: dict[Kind, dict[str, object]] = {
+        Kind.PROJECT: records.projects,  # type: ignore[dict-item]
+        Kind.IMAGE: records.images,  # type: ignore[dict-item]
+        Kind.NETWORK: records.networks,  # type: ignore[dict-item]
+        Kind.VOLUME: records.volumes,  # type: ignore[dict-item]
+        Kind.INSTANCE: records.instances,  # type: ignore[dict-item]
+    }
+    return tables.get(unit.kind, {}).get(unit.id)
+
+
+def _absent(unit: Unit, records: Records) -> bool:
+    return bool(getattr(record_of(unit, records), "absent", False))

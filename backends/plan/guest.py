@@ -1,0 +1,118 @@
+"""What a domain and its config drive should be, from the records of an instance."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+
+from backends.drivers.libvirt.spec import Disk, DomainSpec, Nic
+from backends.plan import labels
+from backends.records.snapshot import Records
+from backends.records.tables import Attachment, Image, Instance, Port
+from backends.settings import Settings
+
+# A guest that is booted from kernel and ramdisk finds its disk and its console by these.
+_CMDLINE = "root=/dev/vda console=tty0 console=ttyS0"
+
+Files = tuple[tuple[str, str], ...]
+
+
+def config_files(instance: Instance) -> Files:
+    """The config drive's files (Nova's "Config drives": openstack/latest). No network data: DHCP tells."""
+    meta = {
+        "uuid": instance.id,
+        "name": instance.hostname,
+        "hostname": instance.hostname,
+        "launch_index": 0,
+        "availability_zone": "nova",
+        "project_id": instance.project_id,
+        "meta": dict(instance.properties),
+        "public_keys": {},
+        "keys": [],
+    }
+    if instance.public_key:
+        name = instance.key_name or "key"
+        meta["public_keys"] = {name: instance.public_key}
+        meta["keys"] = [{"name": name, "type": "ssh", "data": instance.public_key}]
+    files = [("openstack/latest/meta_data.json", json.dumps(meta, sort_keys=True))]
+    if instance.user_data is not None:
+        files.append(("openstack/latest/user_data", instance.user_data))
+    return tuple(files)
+
+
+def config_digest(files: Files) -> str:
+    """Names the drive: other files, other name."""
+    return hashlib.sha256(repr(files).encode()).hexdigest()[:16]
+
+
+def disk_of(attachment: Attachment, records: Records, settings: Settings) -> Disk:
+    """The disk that an attached volume is to its guest."""
+    volume = records.volumes[attachment.volume_id]
+    block = volume.driver == "lvm"
+    path = (
+        f"/dev/{settings.volume_group}/volume-{volume.id}"
+        if block
+        else str(settings.volume(volume.id))
+    )
+    return Disk(
+        path=path,
+        format="raw",
+        target=attachment.device,
+        serial=volume.id,
+        read_only=attachment.read_only,
+        block=block,
+    )
+
+
+def spec(instance: Instance, config: str, records: Records, settings: Settings) -> DomainSpec:
+    """The domain. `config` is the digest of its config drive, empty for none."""
+    disks = [Disk(str(settings.overlay(instance.id)), "qcow2", "vda")]
+    for attachment in sorted(records.attachments.get(instance.id, ()), key=lambda a: a.device):
+        if not attachment.absent:
+            disks.append(disk_of(attachment, records, settings))
+    if config:
+        path = settings.instance(instance.id) / f"config-{config}.iso"
+        disks.append(Disk(str(path), "raw", "vdz", "config-drive", read_only=True))
+    image = records.images.get(instance.image_id or "")
+    kernel, ramdisk = _boot_files(image, settings)
+    return DomainSpec(
+        id=instance.id,
+        name=f"instance-{instance.id}",
+        title=instance.name,
+        cloud=settings.cloud,
+        type=settings.domain_type,
+        datapath=settings.datapath,
+        vcpus=instance.vcpus,
+        ram=instance.ram,
+        disks=tuple(disks),
+        nics=tuple(
+            nic_of(port, records, settings)
+            for port in records.ports_of.get(instance.id, ())
+            if not port.absent
+        ),
+        console_log=str(settings.console_log(instance.id)),
+        label=labels.instance(records, instance),
+        kernel=kernel,
+        ramdisk=ramdisk,
+        cmdline=_CMDLINE if kernel else "",
+    )
+
+
+def nic_of(port: Port, records: Records, settings: Settings) -> Nic:
+    """The interface that a port is to its guest."""
+    return Nic(
+        port_id=port.id,
+        mac=port.mac,
+        tap=port.interface,
+        bridge=settings.bridge,
+        vlan=records.vlans[port.network_id],
+        mtu=records.networks[port.network_id].mtu,
+    )
+
+
+def _boot_files(image: Image | None, settings: Settings) -> tuple[str, str]:
+    """Kernel and ramdisk, for an `ami` (it names its own) or a bare `aki` used by itself."""
+    if image is None or not image.kernel_id:
+        return "", ""
+    ramdisk = str(settings.image(image.ramdisk_id)) if image.ramdisk_id else ""
+    return str(settings.image(image.kernel_id)), ramdisk

@@ -1,0 +1,119 @@
+"""Instances: disk, config drive, domain, plugs, power; in this order, and back."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from backends.drivers.facts import Facts
+from backends.drivers.libvirt.facts import DomainFact, State
+from backends.drivers.libvirt.spec import DomainSpec
+from backends.drivers.libvirt.steps import (
+    AttachDisk,
+    DefineDomain,
+    DestroyDomain,
+    DetachDisk,
+    StartDomain,
+    UndefineDomain,
+)
+from backends.drivers.ovs.steps import AddPort, RemovePort
+from backends.drivers.qemu_img.steps import (
+    CreateConfigDrive,
+    CreateOverlay,
+    RemoveInstanceFiles,
+)
+from backends.drivers.step import Step
+from backends.plan import guest, power
+from backends.plan.network import port_labels
+from backends.plan.plan import Problem, UnitPlan
+from backends.records.snapshot import Records
+from backends.records.tables import Instance
+from backends.records.unit import Unit
+from backends.settings import Settings
+
+GIB = 1 << 30
+_LIVE = {State.RUNNING, State.PAUSED, State.STOPPING}
+
+
+def plan(unit: Unit, records: Records, facts: Facts, settings: Settings) -> UnitPlan:
+    """Steps that make the instance what its record says, or take it away."""
+    instance = records.instances[unit.id]
+    if instance.absent:
+        return UnitPlan(unit, tuple(_remove(instance, records, facts)), removes=True)
+    fact = facts.domains.get(unit.id)
+    files = facts.files.get(unit.id)
+    if instance.made and (files is None or not files.overlay):
+        lost = Problem("instance.disk.lost", f"the root disk of {instance.name} is gone")
+        return UnitPlan(unit, (), (lost,))
+    steps: list[Step] = []
+    if files is None or not files.overlay:
+        image = records.images.get(instance.image_id or "")
+        size = instance.disk * GIB
+        steps.append(
+            CreateOverlay(
+                unit.id, instance.image_id, image.disk_format if image else "", size
+            )
+        )  # fmt: skip
+    config = ""
+    if instance.config_drive:
+        config_files = guest.config_files(instance)
+        config = guest.config_digest(config_files)
+        if files is None or files.config != config:
+            steps.append(CreateConfigDrive(unit.id, config, config_files))
+    spec = guest.spec(instance, config, records, settings)
+    steps += _domain(spec, fact)
+    power_steps, problems = power.plan(instance, fact)
+    steps += power_steps
+    live = fact is not None and fact.state in _LIVE
+    if live or any(isinstance(step, StartDomain) for step in power_steps):
+        steps += _plugs(instance, records, facts, settings, fresh=not live)
+    return UnitPlan(unit, tuple(steps), tuple(problems))
+
+
+def _domain(spec: DomainSpec, fact: DomainFact | None) -> list[Step]:
+    if fact is None:
+        return [DefineDomain(spec)]
+    steps: list[Step] = []
+    if fact.state in _LIVE:
+        wanted = {disk.serial: disk for disk in spec.disks if disk.serial}
+        for serial in sorted(fact.disks - wanted.keys()):
+            if serial and serial != "config-drive":
+                steps.append(DetachDisk(spec.id, serial))
+        for serial, disk in wanted.items():
+            if serial not in fact.disks and serial != "config-drive":
+                steps.append(AttachDisk(spec.id, disk))
+    if fact.digest != spec.digest:
+        steps.append(DefineDomain(spec))
+    return steps
+
+
+def _plugs(
+    instance: Instance, records: Records, facts: Facts, settings: Settings, *, fresh: bool
+) -> Iterable[Step]:
+    """libvirt plugs a tap when it starts a domain; the label follows, and a lost plug is put back."""
+    for port in records.ports_of.get(instance.id, ()):
+        if port.absent:
+            continue
+        vlan = records.vlans[port.network_id]
+        wanted = port_labels(port, settings)
+        found = None if fresh else facts.ovs.ports.get(port.interface)
+        if (
+            found is None
+            or found.bridge != settings.bridge
+            or found.vlan != vlan
+            or any(found.labels.get(key) != value for key, value in wanted)
+        ):
+            yield AddPort(settings.bridge, port.interface, vlan, wanted)
+
+
+def _remove(instance: Instance, records: Records, facts: Facts) -> Iterable[Step]:
+    fact = facts.domains.get(instance.id)
+    if fact is not None:
+        if fact.state in _LIVE:
+            yield DestroyDomain(instance.id)
+        yield UndefineDomain(instance.id)
+    for port in records.ports_of.get(instance.id, ()):
+        # Gone with the domain as a rule; left where libvirt was killed meanwhile.
+        if port.interface in facts.ovs.ports:
+            yield RemovePort(port.interface)
+    if instance.id in facts.files:
+        yield RemoveInstanceFiles(instance.id)

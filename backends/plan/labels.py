@@ -1,0 +1,98 @@
+"""What labels say: enough to make the records again when the store is lost.
+
+JSON objects of record fields. Secrets (user data, passwords) are never in them.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from typing import Any
+
+from sqlmodel import SQLModel
+
+from backends.records.snapshot import Records
+from backends.records.tables import Image, Instance, Network, Port, Project, Volume
+
+# What another process may not see, or what only says how far the work is.
+_LEFT_OUT = frozenset({"user_data", "source", "absent", "made", "imported"})
+
+
+def fields(row: SQLModel) -> dict[str, Any]:
+    """The columns of a row that a label carries."""
+    values = row.__dict__
+    return {name: values[name] for name in type(row).model_fields if name not in _LEFT_OUT}
+
+
+def dump(value: dict[str, Any]) -> str:
+    """Canonical JSON: the same value is the same text."""
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+
+
+def cloud(records: Records) -> str:
+    """The cloud's name, domains and flavors, which nothing else on the machine carries."""
+    return dump(
+        {
+            "cloud": fields(records.cloud),
+            "domains": _all(sorted(records.domains.values(), key=lambda row: row.id)),
+            "flavors": _all(sorted(records.flavors, key=lambda row: row.id)),
+        }
+    )
+
+
+def project(records: Records, row: Project) -> str:
+    """A project with its security groups."""
+    groups = sorted(records.groups.get(row.id, ()), key=lambda group: group.id)
+    rules = [rule for group in groups for rule in records.rules.get(group.id, ())]
+    rules.sort(key=lambda rule: rule.id)
+    return dump({"project": fields(row), "groups": _all(groups), "rules": _all(rules)})
+
+
+def image(row: Image) -> str:
+    """An image."""
+    return dump({"image": fields(row)})
+
+
+def network(records: Records, row: Network) -> str:
+    """A network with its subnets and its VLAN on this host."""
+    subnets = sorted(records.subnets.get(row.id, ()), key=lambda subnet: subnet.id)
+    return dump(
+        {
+            "network": fields(row),
+            "subnets": _all(subnets),
+            "vlan": records.vlans.get(row.id, 0),
+        }
+    )
+
+
+def port(records: Records, row: Port) -> str:
+    """A port with its addresses and groups."""
+    return dump(
+        {
+            "port": fields(row),
+            "addresses": sorted(
+                (each.subnet_id, each.address) for each in records.addresses.get(row.id, ())
+            ),
+            "groups": sorted(records.groups_of.get(row.id, ())),
+        }
+    )
+
+
+def volume(row: Volume) -> str:
+    """A volume."""
+    return dump({"volume": fields(row)})
+
+
+def instance(records: Records, row: Instance) -> str:
+    """An instance with what is attached to it."""
+    attachments = [each for each in records.attachments.get(row.id, ()) if not each.absent]
+    return dump(
+        {
+            "instance": fields(row),
+            "attachments": _all(sorted(attachments, key=lambda each: each.volume_id)),
+        }
+    )
+
+
+def _all(rows: Iterable[SQLModel]) -> list[dict[str, Any]]:
+    return [fields(row) for row in rows]

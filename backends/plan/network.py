@@ -1,0 +1,195 @@
+"""Networks on this host: the DHCP namespace, its port, dnsmasq, and the labels of ports."""
+
+from __future__ import annotations
+
+import ipaddress
+
+from backends.drivers.dnsmasq.config import DhcpHost, DhcpSubnet, build
+from backends.drivers.dnsmasq.steps import ServeDhcp, StopDhcp, digest
+from backends.drivers.facts import Facts
+from backends.drivers.labels.steps import RemoveLabel, WriteLabel
+from backends.drivers.namespaces.steps import AddNamespace, RemoveNamespace, SetInterface
+from backends.drivers.ovs.facts import ATTACHED_MAC, CLOUD, IFACE_ID, KIND, VM_UUID
+from backends.drivers.ovs.steps import AddPort, Labels, RemovePort
+from backends.drivers.step import Step
+from backends.plan import labels
+from backends.plan.plan import UnitPlan
+from backends.records.network import OWNER_DHCP
+from backends.records.snapshot import Records
+from backends.records.tables import Network, Port, Subnet
+from backends.records.unit import Unit
+from backends.settings import Settings, dhcp_namespace
+
+DNS_DOMAIN = "quarterdeck.internal"
+
+
+def port_labels(port: Port, settings: Settings) -> Labels:
+    """The external_ids of a port's interface, as os-vif and Neutron write them, and our cloud's."""
+    return (
+        (IFACE_ID, port.id),
+        (ATTACHED_MAC, port.mac),
+        (VM_UUID, port.device_id),
+        (CLOUD, settings.cloud),
+        (KIND, "port"),
+    )
+
+
+def plan(unit: Unit, records: Records, facts: Facts, settings: Settings) -> UnitPlan:
+    """Steps for the network itself and its DHCP server; instances plug their own ports."""
+    network = records.networks[unit.id]
+    served = [each for each in records.subnets.get(unit.id, ()) if each.enable_dhcp]
+    dhcp_port = next(
+        (
+            port
+            for port in records.ports_on.get(unit.id, ())
+            if port.device_owner == OWNER_DHCP and not port.absent
+        ),
+        None,
+    )
+    if network.absent:
+        steps = [*_stop(unit.id, records, facts), *_remove_labels(unit.id, records, facts)]
+        return UnitPlan(unit, tuple(steps), removes=True)
+    steps = _labels(network, records, facts)
+    if served and dhcp_port is not None:
+        steps += _serve(network, dhcp_port, served, records, facts, settings)
+    else:
+        steps += _stop(unit.id, records, facts)
+    return UnitPlan(unit, tuple(steps))
+
+
+def _serve(
+    network: Network,
+    port: Port,
+    served: list[Subnet],
+    records: Records,
+    facts: Facts,
+    settings: Settings,
+) -> list[Step]:
+    steps: list[Step] = []
+    name = dhcp_namespace(network.id)
+    namespace = facts.namespaces.get(name)
+    if namespace is None:
+        steps.append(AddNamespace(name))
+    vlan = records.vlans[network.id]
+    wanted = port_labels(port, settings)
+    found = facts.ovs.ports.get(port.interface)
+    if (
+        found is None
+        or found.bridge != settings.bridge
+        or found.vlan != vlan
+        or found.error
+        or any(found.labels.get(key) != value for key, value in wanted)
+    ):
+        steps.append(
+            AddPort(
+                settings.bridge, port.interface, vlan, wanted,
+                internal=True, mac=port.mac, mtu=network.mtu,
+            )
+        )  # fmt: skip
+    addresses = _with_prefix(port, records)
+    interface = namespace.interface(port.interface) if namespace else None
+    if (
+        interface is None
+        or not interface.up
+        or interface.mac != port.mac
+        or interface.mtu != network.mtu
+        or interface.addresses != addresses
+    ):
+        checksums = settings.datapath != "netdev"
+        steps.append(
+            SetInterface(name, port.interface, port.mac, network.mtu, addresses, checksums)
+        )
+    files = dhcp_files(network, port, served, records)
+    dhcp = facts.dhcp.get(network.id)
+    if dhcp is None or dhcp.pid is None or not dhcp.files == dhcp.loaded == digest(files):
+        steps.append(ServeDhcp(network.id, name, files))
+    return steps
+
+
+def dhcp_files(
+    network: Network, port: Port, served: list[Subnet], records: Records
+) -> tuple[tuple[str, str], ...]:
+    """dnsmasq's files: one host line for every port, the DHCP port's own aside."""
+    subnets = [
+        DhcpSubnet(
+            id=subnet.id,
+            cidr=subnet.cidr,
+            gateway=subnet.gateway_ip or "",
+            dns=tuple(subnet.dns_nameservers),
+            host_routes=tuple(
+                (route["destination"], route["nexthop"]) for route in subnet.host_routes
+            ),
+        )
+        for subnet in sorted(served, key=lambda each: each.id)
+    ]
+    ids = {subnet.id for subnet in served}
+    hosts = [
+        DhcpHost(
+            mac=each.mac,
+            addresses=tuple(
+                (address.subnet_id, address.address)
+                for address in records.addresses.get(each.id, ())
+                if address.subnet_id in ids
+            ),
+            hostname=_hostname(each, records),
+        )
+        for each in records.ports_on.get(network.id, ())
+        if each.id != port.id and not each.absent
+    ]
+    return build(
+        interface=port.interface, subnets=subnets, hosts=hosts, mtu=network.mtu, domain=DNS_DOMAIN
+    )
+
+
+def _hostname(port: Port, records: Records) -> str:
+    instance = records.instances.get(port.device_id)
+    if instance is not None:
+        return instance.hostname
+    first = next(iter(records.addresses.get(port.id, ())), None)
+    if first is None:
+        return ""
+    return "host-" + first.address.replace(".", "-").replace(":", "-").strip("-")
+
+
+def _with_prefix(port: Port, records: Records) -> frozenset[str]:
+    lengths = {
+        subnet.id: ipaddress.ip_network(subnet.cidr).prefixlen
+        for subnet in records.subnets.get(port.network_id, ())
+    }
+    return frozenset(
+        f"{each.address}/{lengths[each.subnet_id]}" for each in records.addresses.get(port.id, ())
+    )
+
+
+def _stop(network_id: str, records: Records, facts: Facts) -> list[Step]:
+    """Everything of the DHCP server away: process, ports of ours in its namespace, namespace."""
+    steps: list[Step] = []
+    if network_id in facts.dhcp:
+        steps.append(StopDhcp(network_id))
+    for port in records.ports_on.get(network_id, ()):
+        if port.device_owner == OWNER_DHCP and port.interface in facts.ovs.ports:
+            steps.append(RemovePort(port.interface))
+    if dhcp_namespace(network_id) in facts.namespaces:
+        steps.append(RemoveNamespace(dhcp_namespace(network_id)))
+    return steps
+
+
+def _labels(network: Network, records: Records, facts: Facts) -> list[Step]:
+    steps: list[Step] = []
+    label = labels.network(records, network)
+    if facts.labels.get(("network", network.id)) != label:
+        steps.append(WriteLabel("network", network.id, label))
+    for port in records.ports_on.get(network.id, ()):
+        found = facts.labels.get(("port", port.id))
+        if port.absent:
+            if found is not None:
+                steps.append(RemoveLabel("port", port.id))
+        elif found != (wanted := labels.port(records, port)):
+            steps.append(WriteLabel("port", port.id, wanted))
+    return steps
+
+
+def _remove_labels(network_id: str, records: Records, facts: Facts) -> list[Step]:
+    keys = [("port", port.id) for port in records.ports_on.get(network_id, ())]
+    keys.append(("network", network_id))
+    return [RemoveLabel(kind, id_) for kind, id_ in keys if (kind, id_) in facts.labels]

@@ -1,0 +1,58 @@
+"""What a plan is: for each unit an ordered list of steps, and what stands in the way."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from backends.drivers.step import Step
+from backends.records.unit import Unit
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """A difference that no step may mend by itself, with a stable code and one line."""
+
+    code: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class FollowGuest:
+    """The guest shut itself down, which is its right: the record follows the machine."""
+
+    instance_id: str
+
+    @property
+    def text(self) -> str:
+        return f"note that {self.instance_id} was shut down by its guest"
+
+
+@dataclass(frozen=True, slots=True)
+class UnitPlan:
+    """The steps of one unit. `removes` says that its record wants it gone."""
+
+    unit: Unit
+    steps: tuple[Step, ...] = ()
+    problems: tuple[Problem, ...] = ()
+    removes: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """Unit plans in the order they are to be applied. An empty plan is a cloud in order."""
+
+    units: tuple[UnitPlan, ...] = ()
+
+    @property
+    def steps(self) -> Iterator[Step]:
+        """All steps in order."""
+        return (step for unit in self.units for step in unit.steps)
+
+    @property
+    def problems(self) -> Iterator[Problem]:
+        """All problems."""
+        return (problem for unit in self.units for problem in unit.problems)
+
+    def __bool__(self) -> bool:
+        return any(unit.steps or unit.problems for unit in self.units)

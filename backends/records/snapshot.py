@@ -1,0 +1,187 @@
+"""The records that a plan is made from, read in one go and indexed by what they hang on."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+from sqlmodel import Session, SQLModel, col, select
+
+from backends.records.tables import (
+    Address,
+    Attachment,
+    CloudRecord,
+    Domain,
+    Flavor,
+    Image,
+    Instance,
+    LocalVlan,
+    Network,
+    Port,
+    PortSecurityGroup,
+    Project,
+    SecurityGroup,
+    SecurityGroupRule,
+    Subnet,
+    Volume,
+)
+from backends.records.unit import Kind, Unit
+
+
+@dataclass(slots=True)
+class Records:
+    """What should be. `vlans` is of this host, by network; `groups_of` are ids by port."""
+
+    cloud: CloudRecord
+    host: str
+    domains: dict[str, Domain] = field(default_factory=dict)
+    projects: dict[str, Project] = field(default_factory=dict)
+    flavors: list[Flavor] = field(default_factory=list)
+    images: dict[str, Image] = field(default_factory=dict)
+    networks: dict[str, Network] = field(default_factory=dict)
+    vlans: dict[str, int] = field(default_factory=dict)
+    subnets: dict[str, list[Subnet]] = field(default_factory=dict)
+    ports: dict[str, Port] = field(default_factory=dict)
+    ports_on: dict[str, list[Port]] = field(default_factory=dict)
+    ports_of: dict[str, list[Port]] = field(default_factory=dict)
+    addresses: dict[str, list[Address]] = field(default_factory=dict)
+    groups_of: dict[str, list[str]] = field(default_factory=dict)
+    groups: dict[str, list[SecurityGroup]] = field(default_factory=dict)
+    rules: dict[str, list[SecurityGroupRule]] = field(default_factory=dict)
+    volumes: dict[str, Volume] = field(default_factory=dict)
+    attachments: dict[str, list[Attachment]] = field(default_factory=dict)
+    instances: dict[str, Instance] = field(default_factory=dict)
+
+    def units(self) -> list[Unit]:
+        """Every unit there is a record of."""
+        return [
+            Unit(Kind.HOST, self.host),
+            *(Unit(Kind.PROJECT, id_) for id_ in self.projects),
+            *(Unit(Kind.IMAGE, id_) for id_ in self.images),
+            *(Unit(Kind.NETWORK, id_) for id_ in self.networks),
+            *(Unit(Kind.VOLUME, id_) for id_ in self.volumes),
+            *(Unit(Kind.INSTANCE, id_) for id_ in self.instances),
+        ]
+
+
+def read(session: Session, host: str, units: Collection[Unit] | None = None) -> Records:
+    """The records of these units and of what they hang on; of everything when `units` is None."""
+    records = Records(cloud=session.exec(select(CloudRecord)).one(), host=host)
+    reader = _Reader(session, records)
+    if units is None:
+        reader.everything()
+    else:
+        reader.some(units)
+    return records
+
+
+class _Reader:
+    def __init__(self, session: Session, records: Records) -> None:
+        self.session = session
+        self.records = records
+
+    def everything(self) -> None:
+        records = self.records
+        records.images = self._by_id(Image)
+        records.networks = self._by_id(Network)
+        records.volumes = self._by_id(Volume)
+        records.instances = self._by_id(Instance)
+        records.attachments = _grouped(self._rows(Attachment), "instance_id")
+        records.flavors = self._rows(Flavor)
+        self._networking(None, None)
+        self._projects(None)
+
+    def some(self, units: Collection[Unit]) -> None:
+        records = self.records
+        ids: dict[Kind, set[str]] = defaultdict(set)
+        for unit in units:
+            ids[unit.kind].add(unit.id)
+        if ids[Kind.HOST]:
+            records.flavors = self._rows(Flavor)
+        records.instances = self._by_id(Instance, ids[Kind.INSTANCE])
+        attachments = self._rows(Attachment, Attachment.instance_id, records.instances)
+        records.attachments = _grouped(attachments, "instance_id")
+        volumes = ids[Kind.VOLUME] | {each.volume_id for each in attachments}
+        records.volumes = self._by_id(Volume, volumes)
+        images = ids[Kind.IMAGE] | {i.image_id for i in records.instances.values() if i.image_id}
+        records.images = self._by_id(Image, images)
+        parts = {part for i in records.images.values() for part in (i.kernel_id, i.ramdisk_id) if part}
+        records.images |= self._by_id(Image, parts - set(records.images))
+        self._networking(ids[Kind.NETWORK], set(records.instances))
+        owners: set[str] = set(ids[Kind.PROJECT])
+        for table in (records.instances, records.volumes, records.images, records.networks):
+            owners |= {row.project_id for row in table.values()}
+        self._projects(owners)
+
+    def _networking(self, networks: set[str] | None, devices: set[str] | None) -> None:
+        """Ports of the networks and of the devices; of everything when both are None."""
+        records = self.records
+        if networks is None:
+            ports = self._rows(Port)
+            keys: Collection[str] | None = None
+        else:
+            of_devices = self._rows(Port, Port.device_id, devices or ())
+            on_networks = self._rows(Port, Port.network_id, networks)
+            ports = list({port.id: port for port in (*on_networks, *of_devices)}.values())
+            wanted = networks | {port.network_id for port in ports}
+            records.networks = self._by_id(Network, wanted)
+            # What hangs on a port is asked for by port, but not with thousands of ids in one query.
+            keys = [port.id for port in ports]
+        records.ports = {port.id: port for port in ports}
+        ports.sort(key=lambda port: (port.position, port.created_at, port.id))
+        records.ports_on = _grouped(ports, "network_id")
+        records.ports_of = _grouped((port for port in ports if port.device_id), "device_id")
+        records.addresses = _grouped(self._rows(Address, Address.port_id, keys), "port_id")
+        members = self._rows(PortSecurityGroup, PortSecurityGroup.port_id, keys)
+        groups_of: dict[str, list[str]] = defaultdict(list)
+        for member in members:
+            groups_of[member.port_id].append(member.group_id)
+        records.groups_of = groups_of
+        records.subnets = _grouped(
+            self._rows(Subnet, Subnet.network_id, None if keys is None else records.networks),
+            "network_id",
+        )
+        vlans = self._rows(LocalVlan, LocalVlan.network_id, None if keys is None else records.networks)
+        records.vlans = {row.network_id: row.vlan for row in vlans if row.host == records.host}
+        if networks:
+            # The networks' DNS knows the names of all instances on them.
+            devices = {port.device_id for port in ports if port.device_id}
+            records.instances |= self._by_id(Instance, devices - set(records.instances))
+
+    def _projects(self, ids: Collection[str] | None) -> None:
+        records = self.records
+        records.domains = self._by_id(Domain)
+        records.projects = self._by_id(Project, ids)
+        groups = self._rows(SecurityGroup, SecurityGroup.project_id, ids)
+        records.groups = _grouped(groups, "project_id")
+        records.rules = _grouped(
+            self._rows(
+                SecurityGroupRule,
+                SecurityGroupRule.group_id,
+                None if ids is None else [group.id for group in groups],
+            ),
+            "group_id",
+        )
+
+    def _by_id(self, table: Any, ids: Collection[str] | None = None) -> dict[str, Any]:
+        return {row.id: row for row in self._rows(table, getattr(table, "id"), ids)}
+
+    def _rows(self, table: Any, column: Any = None, values: Collection[str] | None = None) -> list[Any]:
+        """All rows, or those whose column has one of the values (in slices that any database takes)."""
+        if values is None:
+            return list(self.session.exec(select(table)))
+        wanted = list(values)
+        rows: list[Any] = []
+        for start in range(0, len(wanted), 500):
+            part = wanted[start : start + 500]
+            rows.extend(self.session.exec(select(table).where(col(column).in_(part))))
+        return rows
+
+
+def _grouped(rows: Iterable[SQLModel], key: str) -> dict[str, list[Any]]:
+    groups: dict[str, list[Any]] = defaultdict(list)
+    for row in rows:
+        groups[getattr(row, key)].append(row)
+    return groups
