@@ -1,0 +1,155 @@
+"""Applies the steps of network namespaces and reads their facts, by ip(8)."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Collection, Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from ipaddress import ip_interface
+from pathlib import Path
+from typing import Any
+
+from backends.drivers.namespaces.facts import Interface, Namespace
+from backends.drivers.namespaces.steps import AddNamespace, RemoveNamespace, SetInterface
+from backends.drivers.step import Progress, Step
+from backends.errors import MachineFailed, Refused
+from backends.hosts import Host
+from backends.settings import Settings
+
+# Where ip-netns(8) keeps the names.
+_NAMES = Path("/var/run/netns")
+_OURS = re.compile(r"(qdhcp|qrouter)-[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+# Looks at once: each is a process that does little but start.
+_LOOKS = 4
+
+
+class NamespaceDriver:
+    """Named network namespaces and the interfaces in them."""
+
+    handles: tuple[type, ...] = (AddNamespace, RemoveNamespace, SetInterface)
+
+    def __init__(self, settings: Settings, host: Host) -> None:
+        self._settings = settings
+        self._host = host
+
+    def facts(self, names: Collection[str]) -> Mapping[str, Namespace]:
+        """Those of `names` that are there. One that was half made counts as not there."""
+        there = sorted(set(names).intersection(self._host.list_dir(_NAMES)))
+        if not there:
+            return {}
+        with ThreadPoolExecutor(min(_LOOKS, len(there))) as pool:
+            found = pool.map(self._look, there)
+        return {each.name: each for each in found if each is not None}
+
+    def apply(self, step: Step, progress: Progress) -> None:
+        """Apply a step.
+
+        Raises Refused `namespace.foreign`, `host.readonly`; MachineFailed `host.command.failed`,
+        `namespace.missing`, `namespace.interface.missing`.
+        """
+        match step:
+            case AddNamespace():
+                self._add(step.name)
+            case RemoveNamespace():
+                self._remove(step.name)
+            case SetInterface():
+                self._set_interface(step)
+            case _:
+                raise TypeError(f"not a step of namespaces: {step!r}")
+
+    def _look(self, name: str) -> Namespace | None:
+        done = self._host.run(["ip", "-n", name, "-j", "address"], reads=True, check=False)
+        if done.status != 0:
+            return None
+        links = json.loads(done.stdout or "[]")
+        return Namespace(name, tuple(_interface(link) for link in links if link))
+
+    def _add(self, name: str) -> None:
+        _must_be_ours(name)
+        if self._look(name) is None:
+            # A name without a namespace behind it is left when its maker is killed half way.
+            self._remove(name)
+            self._host.run(["ip", "netns", "add", name])
+        self._host.run(["ip", "-n", name, "link", "set", "dev", "lo", "up"])
+
+    def _remove(self, name: str) -> None:
+        _must_be_ours(name)
+        if name in self._host.list_dir(_NAMES):
+            self._host.run(["ip", "netns", "delete", name])
+
+    def _set_interface(self, step: SetInterface) -> None:
+        _must_be_ours(step.namespace)
+        found = self._bring_in(step)
+        self._keep_quiet(step)
+        batch = "\n".join(commands(step, found)) + "\n"
+        self._host.run(["ip", "-n", step.namespace, "-batch", "-"], stdin=batch)
+        if not step.checksums:
+            self._inside(step, "ethtool", "-K", step.name, "tx", "off")
+
+    def _bring_in(self, step: SetInterface) -> Interface:
+        """The interface as it is in its namespace, to which it is moved where it is not yet."""
+        namespace = self._look(step.namespace)
+        if namespace is None:
+            raise MachineFailed("namespace.missing", f"there is no namespace {step.namespace}")
+        found = namespace.interface(step.name)
+        if found is not None:
+            return found
+        move = ["ip", "link", "set", "dev", step.name, "netns", step.namespace]
+        done = self._host.run(move, check=False)
+        namespace = self._look(step.namespace)
+        found = namespace.interface(step.name) if namespace else None
+        if found is None:
+            raise MachineFailed(
+                "namespace.interface.missing",
+                f"{step.name} cannot be moved to {step.namespace}: {done.stderr.strip()}",
+            )
+        return found
+
+    def _keep_quiet(self, step: SetInterface) -> None:
+        """Only recorded addresses: none by router advertisement, and none that waits for DAD."""
+        keys = {"accept_ra": 0, "autoconf": 0, "accept_dad": 0}
+        folder = f"net/ipv6/conf/{step.name}"
+        # A host may have no IPv6; sysctl's -e passes over what is not there.
+        self._inside(step, "sysctl", "-eqw", *(f"{folder}/{key}={n}" for key, n in keys.items()))
+
+    def _inside(self, step: SetInterface, *argv: str) -> None:
+        self._host.run(["ip", "netns", "exec", step.namespace, *argv])
+
+
+def commands(step: SetInterface, found: Interface) -> Iterable[str]:
+    """The lines of an ip(8) batch that make of `found` what the step wants. Pure.
+
+    What goes is deleted first: with a primary IPv4 address go the secondary ones of its subnet.
+    """
+    wanted = {str(ip_interface(each)) for each in step.addresses}
+    for address in sorted(found.addresses - wanted):
+        yield f"address delete {address} dev {step.name}"
+    if found.mac != step.mac:
+        yield f"link set dev {step.name} address {step.mac}"
+    yield f"link set dev {step.name} mtu {step.mtu} up"
+    for address in sorted(wanted):
+        extra = "nodad" if ip_interface(address).version == 6 else "broadcast +"
+        yield f"address replace {address} dev {step.name} {extra}"
+
+
+def _interface(link: dict[str, Any]) -> Interface:
+    """An interface off `ip -j address`."""
+    addresses = {
+        f"{each['local']}/{each['prefixlen']}"
+        for each in link.get("addr_info", ())
+        if "local" in each and not (each["family"] == "inet6" and each["scope"] == "link")
+    }
+    return Interface(
+        link["ifname"],
+        link.get("address", ""),
+        link["mtu"],
+        "UP" in link["flags"],
+        frozenset(addresses),
+    )
+
+
+def _must_be_ours(name: str) -> None:
+    """A namespace carries no label but its name: a kind and a recorded id."""
+    if not _OURS.fullmatch(name):
+        raise Refused("namespace.foreign", f"namespace {name} is not Quarterdeck's; left alone")
