@@ -49,3 +49,18 @@ class DomainFact:
     nics: frozenset[str] = frozenset()
     hard_reboots: int = 0
     soft_reboots: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class DomainStats:
+    """Counters of a running domain since its start, over all its disks and interfaces.
+
+    `cpu_ns` in nanoseconds of CPU time, `memory` what QEMU holds on the host; the rest in bytes.
+    """
+
+    cpu_ns: int
+    memory: int
+    disk_read: int
+    disk_written: int
+    net_received: int
+    net_sent: int

@@ -8,7 +8,11 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Disk:
-    """A disk. `serial` is what the guest and we know it by (the volume's id; empty for the root)."""
+    """A disk; `serial` is what the guest and we know it by: the volume's id, empty for the root.
+
+    A `target` of `sdX` makes it a CD-ROM, any other a virtio disk. `block` says that `path` is a
+    block device, not a file.
+    """
 
     path: str
     format: str

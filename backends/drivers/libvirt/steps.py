@@ -1,4 +1,4 @@
-"""Changes of libvirt domains. All name the domain by its UUID, and refuse one without our metadata."""
+"""Changes of libvirt domains: named by their UUID, refused where they lack our metadata."""
 
 from __future__ import annotations
 

@@ -1,0 +1,107 @@
+"""Compute: this cloud's libvirt domains, read and changed."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from typing import TYPE_CHECKING
+
+from backends.drivers.libvirt import definition, reading, states, steps
+from backends.drivers.libvirt.connection import Connection
+from backends.drivers.libvirt.facts import DomainFact, DomainStats, Reason, State
+from backends.drivers.libvirt.hotplug import Hotplug
+from backends.drivers.libvirt.power import Power
+from backends.drivers.step import Progress, Step
+from backends.errors import Refused
+from backends.hosts import Host
+from backends.settings import Settings
+
+if TYPE_CHECKING:
+    import libvirt
+
+
+class LibvirtDriver:
+    """Applies the steps and reads the facts of `settings.cloud`'s domains.
+
+    Every step refuses a domain that does not carry this cloud's metadata (Refused
+    `libvirt.foreign`). Where the host is read-only, so is the connection.
+    """
+
+    handles: tuple[type, ...] = (
+        steps.DefineDomain,
+        steps.UndefineDomain,
+        steps.StartDomain,
+        steps.ShutDownDomain,
+        steps.DestroyDomain,
+        steps.PauseDomain,
+        steps.ResumeDomain,
+        steps.SaveDomain,
+        steps.RebootDomain,
+        steps.ResetDomain,
+        steps.AttachDisk,
+        steps.DetachDisk,
+    )
+
+    def __init__(self, settings: Settings, host: Host) -> None:
+        self._cloud = settings.cloud
+        self._read_only = host.read_only
+        self._connection = Connection(settings.libvirt_uri, read_only=host.read_only)
+        self._power = Power(self._connection, settings.cloud)
+        self._hotplug = Hotplug(self._connection, settings.cloud)
+
+    def apply(self, step: Step, progress: Progress) -> None:
+        if self._read_only:
+            raise Refused("host.readonly", f"read-only: cannot {step.text}")
+        match step:
+            case steps.DefineDomain(spec):
+                self._connection.call(lambda connection: definition.define(connection, spec))
+            case steps.UndefineDomain(domain_id):
+                self._connection.call(
+                    lambda connection: definition.undefine(connection, domain_id, self._cloud)
+                )
+            case steps.AttachDisk(domain_id, disk):
+                self._hotplug.attach(domain_id, disk)
+            case steps.DetachDisk(domain_id, serial):
+                self._hotplug.detach(domain_id, serial, progress)
+            case _:
+                self._switch(step, progress)
+
+    def facts(self, ids: Collection[str] | None = None) -> Mapping[str, DomainFact]:
+        """This cloud's domains by id: all, or those of `ids` that are there."""
+        return self._connection.call(lambda connection: reading.facts(connection, self._cloud, ids))
+
+    def states(self) -> Mapping[str, tuple[State, Reason]]:
+        """The state of every domain of the daemon by UUID, ours or not; cheap at any number."""
+        return self._connection.call(states.all_states)
+
+    def stats(self, ids: Collection[str]) -> Mapping[str, DomainStats]:
+        """Counters of those of `ids` that run. Dear (about 5 ms each): ask for what is seen."""
+        return self._connection.call(lambda connection: reading.stats(connection, ids))
+
+    def connection(self) -> libvirt.virConnect:
+        """The kept connection itself, for what reads beyond this."""
+        return self._connection.call(lambda connection: connection)
+
+    def close(self) -> None:
+        """Close the connection to libvirt; the next call opens it again."""
+        self._connection.close()
+
+    def _switch(self, step: Step, progress: Progress) -> None:
+        match step:
+            case steps.StartDomain(domain_id, hard_reboots, soft_reboots):
+                self._power.start(domain_id, hard_reboots, soft_reboots)
+            case steps.ShutDownDomain(domain_id, patience):
+                self._power.shut_down(domain_id, patience, progress)
+            case steps.DestroyDomain(domain_id):
+                self._power.destroy(domain_id)
+            case steps.PauseDomain(domain_id):
+                self._power.pause(domain_id)
+            case steps.ResumeDomain(domain_id):
+                self._power.resume(domain_id)
+            case steps.SaveDomain(domain_id):
+                self._power.save(domain_id)
+            case steps.RebootDomain(domain_id, generation):
+                self._power.reboot(domain_id, generation)
+            case steps.ResetDomain(domain_id, generation):
+                self._power.reset(domain_id, generation)
+            case _:
+                raise TypeError(f"not a step of libvirt: {step!r}")

@@ -1,0 +1,124 @@
+"""Reading many domains with few calls."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from typing import TYPE_CHECKING, Any
+
+from backends.drivers.libvirt import ownership, xml
+from backends.drivers.libvirt.facts import DomainFact, DomainStats, Reason, State
+from backends.drivers.libvirt.states import all_states, translate
+
+if TYPE_CHECKING:
+    import libvirt
+
+
+def facts(
+    connection: libvirt.virConnect, cloud: str, ids: Collection[str] | None
+) -> Mapping[str, DomainFact]:
+    """The facts of `cloud`'s domains, of all or of those of `ids` that are there."""
+    import libvirt
+
+    transient = {
+        domain.UUIDString()
+        for domain in connection.listAllDomains(libvirt.VIR_CONNECT_LIST_DOMAINS_TRANSIENT)
+    }
+    state_of = all_states(connection)
+    found = {}
+    for domain in _domains(connection, ids):
+        domain_id = domain.UUIDString()
+        parsed = _parsed(domain)
+        # One that came after the states were read is for the next look.
+        if parsed is None or parsed.metadata is None or domain_id not in state_of:
+            continue
+        if parsed.metadata.cloud == cloud:
+            found[domain_id] = _fact(
+                domain_id, parsed, parsed.metadata, state_of[domain_id], domain_id not in transient
+            )
+    return found
+
+
+def stats(connection: libvirt.virConnect, ids: Collection[str]) -> Mapping[str, DomainStats]:
+    """The counters of those of `ids` that run."""
+    import libvirt
+
+    domains = _domains(connection, ids)
+    if not domains:
+        return {}
+    rows = connection.domainListGetStats(
+        domains,
+        libvirt.VIR_DOMAIN_STATS_STATE
+        | libvirt.VIR_DOMAIN_STATS_CPU_TOTAL
+        | libvirt.VIR_DOMAIN_STATS_BALLOON
+        | libvirt.VIR_DOMAIN_STATS_BLOCK
+        | libvirt.VIR_DOMAIN_STATS_INTERFACE,
+        libvirt.VIR_CONNECT_GET_ALL_DOMAINS_STATS_NOWAIT,
+    )
+    return {
+        domain.UUIDString(): _stats(values)
+        for domain, values in rows
+        # A domain that is off reports a CPU time that is not its own.
+        if translate(values.get("state.state", 0), 0, saved=False)[0]
+        in (State.RUNNING, State.PAUSED, State.STOPPING)
+    }
+
+
+def _domains(
+    connection: libvirt.virConnect, ids: Collection[str] | None
+) -> list[libvirt.virDomain]:
+    if ids is None:
+        return list(connection.listAllDomains())
+    looked_up = (ownership.find(connection, domain_id) for domain_id in ids)
+    return [domain for domain in looked_up if domain is not None]
+
+
+def _parsed(domain: libvirt.virDomain) -> xml.Parsed | None:
+    """The domain's XML, live where it runs; None where it went meanwhile."""
+    import libvirt
+
+    try:
+        return xml.parse_domain(domain.XMLDesc())
+    except libvirt.libvirtError as error:
+        if error.get_error_code() == libvirt.VIR_ERR_NO_DOMAIN:
+            return None
+        raise
+
+
+def _fact(
+    domain_id: str,
+    parsed: xml.Parsed,
+    metadata: xml.Metadata,
+    state: tuple[State, Reason],
+    persistent: bool,
+) -> DomainFact:
+    return DomainFact(
+        id=domain_id,
+        name=parsed.name,
+        state=state[0],
+        reason=state[1],
+        # One that somebody undefined while it runs is gone when it ends: no digest fits that.
+        digest=metadata.digest if persistent else "",
+        label=metadata.label,
+        vcpus=parsed.vcpus,
+        ram=parsed.ram,
+        disks=parsed.disks,
+        nics=parsed.nics,
+        hard_reboots=metadata.hard_reboots,
+        soft_reboots=metadata.soft_reboots,
+    )
+
+
+def _stats(values: Mapping[str, Any]) -> DomainStats:
+    return DomainStats(
+        cpu_ns=values.get("cpu.time", 0),
+        memory=values.get("balloon.rss", 0) * 1024,
+        disk_read=_sum(values, "block", "rd.bytes"),
+        disk_written=_sum(values, "block", "wr.bytes"),
+        net_received=_sum(values, "net", "rx.bytes"),
+        net_sent=_sum(values, "net", "tx.bytes"),
+    )
+
+
+def _sum(values: Mapping[str, Any], group: str, counter: str) -> int:
+    count = values.get(f"{group}.count", 0)
+    return sum(values.get(f"{group}.{index}.{counter}", 0) for index in range(count))

@@ -1,0 +1,167 @@
+"""Domain XML: from a specification, and back to what facts need. Pure.
+
+The format is libvirt's (https://libvirt.org/formatdomain.html).
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from xml.etree import ElementTree
+from xml.etree.ElementTree import Element, SubElement
+
+from backends.drivers.libvirt import devices
+from backends.drivers.libvirt.spec import Disk, DomainSpec
+
+NAMESPACE = "urn:quarterdeck:1"
+PREFIX = "quarterdeck"
+_ELEMENT = f"{{{NAMESPACE}}}instance"
+_NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+
+ElementTree.register_namespace(PREFIX, NAMESPACE)
+
+
+@dataclass(frozen=True, slots=True)
+class Metadata:
+    """What a domain of ours carries: its cloud, its specification's digest, its records' label.
+
+    `hard_reboots` and `soft_reboots` are the generations of reboots that were done.
+    """
+
+    cloud: str
+    digest: str
+    label: str
+    hard_reboots: int = 0
+    soft_reboots: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Parsed:
+    """What a domain's XML tells; `metadata` None where it is not ours, `ram` in MiB."""
+
+    name: str
+    metadata: Metadata | None
+    vcpus: int
+    ram: int
+    disks: frozenset[str]
+    nics: frozenset[str]
+
+
+def domain_xml(spec: DomainSpec, hard_reboots: int = 0, soft_reboots: int = 0) -> str:
+    """The domain's definition, carrying these generations of reboots."""
+    domain = Element("domain", type=spec.type)
+    _text(domain, "name", spec.name)
+    _text(domain, "uuid", spec.id)
+    if title := _one_line(spec.title):
+        _text(domain, "title", title)
+    metadata = Metadata(spec.cloud, spec.digest, spec.label, hard_reboots, soft_reboots)
+    SubElement(domain, "metadata").append(_metadata_element(metadata, _ELEMENT))
+    _text(domain, "memory", str(spec.ram), unit="MiB")
+    _text(domain, "vcpu", str(spec.vcpus))
+    domain.append(_boot(spec))
+    features = SubElement(domain, "features")
+    SubElement(features, "acpi")
+    SubElement(features, "apic")
+    SubElement(domain, "cpu", mode="host-passthrough" if spec.type == "kvm" else "maximum")
+    SubElement(domain, "clock", offset="utc")
+    _text(domain, "on_poweroff", "destroy")
+    _text(domain, "on_reboot", "restart")
+    _text(domain, "on_crash", "destroy")
+    domain.append(devices.devices(spec))
+    return ElementTree.tostring(domain, encoding="unicode")
+
+
+def disk_xml(disk: Disk) -> str:
+    """One disk, as it is plugged into a running domain."""
+    return ElementTree.tostring(devices.disk(disk), encoding="unicode")
+
+
+def metadata_xml(metadata: Metadata) -> str:
+    """The metadata as virDomainSetMetadata takes it: without a namespace, which it adds."""
+    return ElementTree.tostring(_metadata_element(metadata, "instance"), encoding="unicode")
+
+
+def parse_metadata(xml: str) -> Metadata:
+    """The metadata as virDomainGetMetadata gives it."""
+    return _read_metadata(ElementTree.fromstring(xml))
+
+
+def parse_domain(xml: str) -> Parsed:
+    """What facts need from a domain's XML."""
+    domain = ElementTree.fromstring(xml)
+    own = domain.find(f"metadata/{_ELEMENT}")
+    serials = (disk.findtext("serial") for disk in domain.iterfind("devices/disk"))
+    ports = (
+        parameters.get("interfaceid")
+        for parameters in domain.iterfind("devices/interface/virtualport/parameters")
+    )
+    return Parsed(
+        name=domain.findtext("name", ""),
+        metadata=None if own is None else _read_metadata(own),
+        vcpus=int(domain.findtext("vcpu", "0")),
+        ram=int(domain.findtext("memory", "0")) // 1024,
+        disks=frozenset(serial for serial in serials if serial),
+        nics=frozenset(port for port in ports if port),
+    )
+
+
+def find_disk(xml: str, serial: str) -> str | None:
+    """The XML of a domain's disk with this serial, or None."""
+    for disk in ElementTree.fromstring(xml).iterfind("devices/disk"):
+        if disk.findtext("serial") == serial:
+            return ElementTree.tostring(disk, encoding="unicode")
+    return None
+
+
+def _boot(spec: DomainSpec) -> Element:
+    boot = Element("os")
+    _text(boot, "type", "hvm", machine="q35")
+    for tag, value in (
+        ("kernel", spec.kernel),
+        ("initrd", spec.ramdisk),
+        ("cmdline", spec.cmdline),
+    ):
+        if value:
+            _text(boot, tag, value)
+    SubElement(boot, "boot", dev="hd")
+    return boot
+
+
+def _metadata_element(metadata: Metadata, tag: str) -> Element:
+    element = Element(
+        tag,
+        cloud=metadata.cloud,
+        digest=metadata.digest,
+        hard_reboots=str(metadata.hard_reboots),
+        soft_reboots=str(metadata.soft_reboots),
+    )
+    element.text = _clean(metadata.label)
+    return element
+
+
+def _read_metadata(element: Element) -> Metadata:
+    return Metadata(
+        cloud=element.get("cloud", ""),
+        digest=element.get("digest", ""),
+        label=element.text or "",
+        hard_reboots=_number(element.get("hard_reboots")),
+        soft_reboots=_number(element.get("soft_reboots")),
+    )
+
+
+def _number(text: str | None) -> int:
+    return int(text) if text and text.isascii() and text.isdigit() else 0
+
+
+def _text(parent: Element, tag: str, text: str, **attributes: str) -> None:
+    SubElement(parent, tag, attributes).text = _clean(text)
+
+
+def _clean(text: str) -> str:
+    """Without the characters that XML 1.0 cannot hold at all, escaped or not."""
+    return _NOT_XML.sub("\N{REPLACEMENT CHARACTER}", text)
+
+
+def _one_line(text: str) -> str:
+    # libvirt refuses a title with a line break.
+    return " ".join(text.split())
