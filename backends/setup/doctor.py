@@ -83,5 +83,5 @@ def _examine(check: Check, host: Host) -> Finding:
         return check.run(host)
     except QuarterdeckError as error:
         return fail(error.message)
-    except (OSError, ValueError, LookupError) as error:
+    except (OSError, ValueError, LookupError, TypeError) as error:
         return fail(f"it could not be looked at: {error}")

@@ -80,7 +80,7 @@ def writable(host: Host) -> Finding:
 
 def _nearest(host: Host, path: Path) -> Path:
     """The path itself, or its nearest parent that is there."""
-    return next(place for place in (path, *path.parents) if host.exists(place))
+    return next((place for place in (path, *path.parents) if host.exists(place)), Path("/"))
 
 
 def _df(host: Host, field: str, place: Path) -> int | None:
