@@ -6,6 +6,7 @@ daemon that hangs must not hang us.
 
 from __future__ import annotations
 
+import contextlib
 import threading
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
@@ -47,14 +48,9 @@ class Connection:
 
     def close(self) -> None:
         """Close the connection; the next call opens another one."""
-        from libvirt import libvirtError
-
         connection = self._forget()
         if connection is not None:
-            try:
-                connection.close()
-            except libvirtError:
-                return  # it had broken: nothing is left to close
+            close_quietly(connection)
 
     def _attempt(self, work: Callable[[libvirt.virConnect], T]) -> T:
         from libvirt import libvirtError
@@ -96,6 +92,14 @@ def open_connection(uri: str, *, read_only: bool) -> libvirt.virConnect:
         return libvirt.openReadOnly(uri) if read_only else libvirt.open(uri)
     except libvirt.libvirtError as error:
         raise _unreachable(uri, error) from error
+
+
+def close_quietly(connection: libvirt.virConnect) -> None:
+    """Close a connection that may have broken already."""
+    import libvirt
+
+    with contextlib.suppress(libvirt.libvirtError):
+        connection.close()
 
 
 def failed(error: libvirt.libvirtError) -> MachineFailed:

@@ -7,6 +7,7 @@ import threading
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from backends.drivers.libvirt.connection import close_quietly
 from backends.drivers.libvirt.events import open_with_events
 from backends.errors import MachineFailed
 from backends.settings import Settings
@@ -77,7 +78,7 @@ def _watch(connection: libvirt.virConnect, callback: Callback, stop: threading.E
             for each in registered:
                 connection.domainEventDeregisterAny(each)
             connection.unregisterCloseCallback()
-            connection.close()
+        close_quietly(connection)
 
 
 def _handlers(callback: Callback) -> list[tuple[int, Callable[..., None]]]:
