@@ -22,7 +22,10 @@ class Dhcp:
 
 @dataclass(frozen=True, slots=True)
 class Lease:
-    """A line of dnsmasq's lease file (dnsmasq(8)). `expires` in seconds since the epoch, 0 never."""
+    """A line of dnsmasq's lease file. `expires` in seconds since the epoch, 0 never.
+
+    `mac` is empty for an IPv6 lease whose client does not tell it.
+    """
 
     expires: float
     mac: str

@@ -9,9 +9,9 @@ Files = tuple[tuple[str, str], ...]
 
 
 def digest(files: Files) -> str:
-    """A short digest of file names and texts, in order."""
+    """A short digest of file names and texts, in whatever order they come."""
     hasher = hashlib.sha256()
-    for name, text in files:
+    for name, text in sorted(files):
         hasher.update(f"{name}\0{text}\0".encode())
     return hasher.hexdigest()[:16]
 
@@ -20,9 +20,9 @@ def digest(files: Files) -> str:
 class ServeDhcp:
     """Write the files of a network's dnsmasq and have it serve them.
 
-    `files` are `(name, text)`: `dnsmasq.conf`, `hosts`, `options`. Where only `hosts` or `options`
-    changed the running process is sent SIGHUP and keeps its leases; a changed configuration, or no
-    process, means a new process in `namespace`.
+    `files` are `(name, text)`: `dnsmasq.conf`, `hosts`, `options`, `names` (of config.build). Where
+    only the last three changed the running process is sent SIGHUP; a changed configuration, a lease
+    to be released, or no process, means a new process in `namespace`. Other leases are kept.
     """
 
     network_id: str

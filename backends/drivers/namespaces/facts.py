@@ -7,7 +7,10 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Interface:
-    """A network interface in a namespace. `addresses` with prefix length, link-local ones left out."""
+    """An interface in a namespace.
+
+    `addresses` with prefix length, without IPv6's link-local ones; `mtu` in bytes.
+    """
 
     name: str
     mac: str
@@ -18,7 +21,7 @@ class Interface:
 
 @dataclass(frozen=True, slots=True)
 class Namespace:
-    """A named network namespace of ours (`qdhcp-...`, later `qrouter-...`)."""
+    """A named network namespace of ours (`qdhcp-...`, `qrouter-...`); `interfaces` has its `lo`."""
 
     name: str
     interfaces: tuple[Interface, ...] = ()

@@ -30,7 +30,7 @@ class OvsPort:
 
 @dataclass(frozen=True, slots=True)
 class OvsBridge:
-    """A bridge. `flows` is the cookie of the canary flow in table 23; 0: none, the flows are gone."""
+    """A bridge. `flows` is the cookie of the canary in table 23; 0: none, the flows are gone."""
 
     name: str
     datapath: str = ""

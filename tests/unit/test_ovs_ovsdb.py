@@ -1,0 +1,130 @@
+"""The OVSDB client against a server that says what a test wants."""
+
+from __future__ import annotations
+
+import json
+import socket
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from backends.drivers.ovs.ovsdb import DatabaseRefused, Ovsdb, atoms, mapping, row_ids
+from backends.errors import MachineFailed
+
+Serve = Callable[[socket.socket], None]
+
+
+@contextmanager
+def server(path: Path, serve: Serve) -> Iterator[Ovsdb]:
+    """A server that treats one connection as `serve` does."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as listener:
+        listener.bind(str(path))
+        listener.listen()
+
+        def accept() -> None:
+            peer, _ = listener.accept()
+            with peer:
+                serve(peer)
+
+        thread = threading.Thread(target=accept)
+        thread.start()
+        yield Ovsdb(path, timeout=5.0)
+        thread.join(10)
+
+
+def _message(peer: socket.socket) -> dict[str, Any]:
+    message: dict[str, Any] = json.loads(peer.recv(1 << 16))
+    return message
+
+
+def _answer(peer: socket.socket, message: dict[str, Any]) -> None:
+    peer.sendall(json.dumps(message).encode())
+
+
+def _with(results: list[Any]) -> Serve:
+    def serve(peer: socket.socket) -> None:
+        _answer(peer, {"id": _message(peer)["id"], "result": results, "error": None})
+
+    return serve
+
+
+def test_results_come_back_in_order(tmp_path: Path) -> None:
+    with server(tmp_path / "db", _with([{"count": 1}, None, {"rows": []}])) as database:
+        assert database.transact([{"op": "select"}]) == [{"count": 1}, {}, {"rows": []}]
+
+
+def test_an_echo_is_answered_and_notifications_are_passed_over(tmp_path: Path) -> None:
+    answers: list[dict[str, Any]] = []
+
+    def serve(peer: socket.socket) -> None:
+        asked = _message(peer)
+        echo = json.dumps({"id": "echo", "method": "echo", "params": ["x"]})
+        update = json.dumps({"id": None, "method": "update", "params": []})
+        peer.sendall((echo + update).encode())
+        answers.append(_message(peer))
+        _answer(peer, {"id": asked["id"], "result": [{"count": 2}], "error": None})
+
+    with server(tmp_path / "db", serve) as database:
+        assert database.transact([]) == [{"count": 2}]
+    assert answers == [{"id": "echo", "result": ["x"], "error": None}]
+
+
+def test_a_message_cut_anywhere_is_put_together(tmp_path: Path) -> None:
+    def serve(peer: socket.socket) -> None:
+        text = json.dumps(
+            {"id": _message(peer)["id"], "result": [{"rows": [{"name": "한글{}"}]}], "error": None},
+            ensure_ascii=False,
+        )
+        for octet in text.encode():
+            peer.sendall(bytes([octet]))
+
+    with server(tmp_path / "db", serve) as database:
+        assert database.transact([]) == [{"rows": [{"name": "한글{}"}]}]
+
+
+def test_a_refusal_carries_the_servers_words(tmp_path: Path) -> None:
+    results = [{"count": 1}, {"error": "constraint violation", "details": "no such column"}, None]
+    with (
+        server(tmp_path / "db", _with(results)) as database,
+        pytest.raises(DatabaseRefused, match="no such column") as refused,
+    ):
+        database.transact([])
+    assert (refused.value.code, refused.value.kind) == ("ovs.refused", "constraint violation")
+
+
+def test_no_server_and_a_server_that_goes_away_are_unreachable(tmp_path: Path) -> None:
+    with pytest.raises(MachineFailed, match="start Open vSwitch") as nobody:
+        Ovsdb(tmp_path / "none").transact([])
+    assert nobody.value.code == "ovs.unreachable"
+    with (
+        server(tmp_path / "db", lambda peer: None) as database,
+        pytest.raises(MachineFailed) as gone,
+    ):
+        database.transact([])
+    assert gone.value.code == "ovs.unreachable"
+
+
+def test_a_server_that_says_nothing_is_unreachable_in_time(tmp_path: Path) -> None:
+    done = threading.Event()
+
+    def serve(peer: socket.socket) -> None:
+        done.wait(10)
+
+    with server(tmp_path / "db", serve) as database:
+        with pytest.raises(MachineFailed, match="in time") as silent:
+            database.connect().transact([], timeout=0.05)
+        done.set()
+    assert silent.value.code == "ovs.unreachable"
+
+
+def test_sets_maps_and_references_off_the_wire() -> None:
+    assert atoms(5) == [5]
+    assert atoms(["set", [1, 2]]) == [1, 2]
+    assert atoms(["set", []]) == []
+    assert mapping(["map", [["a", "b"]]]) == {"a": "b"}
+    assert row_ids(["uuid", "u"]) == ["u"]
+    assert row_ids(["set", [["uuid", "u"], ["uuid", "v"]]]) == ["u", "v"]
