@@ -1,6 +1,6 @@
 # Everything starts here: `make run` on a bare Debian 12 or Ubuntu 24.04 machine ends in the console.
 MAKEFLAGS += --no-print-directory
-.PHONY: help run test test-long test-sample check lint format bench doctor destroy lock setup
+.PHONY: help run test test-long test-sample check lint format bench doctor agent destroy lock setup
 
 help:
 	@echo "make run        set up this machine, make the demo cloud, open the console"
@@ -11,6 +11,7 @@ help:
 	@echo "make format     format the code and mend what ruff can mend"
 	@echo "make bench      the measurements behind every claim of speed"
 	@echo "make doctor     check this machine"
+	@echo "make agent      keep the cloud converged from boot on, as a systemd unit"
 	@echo "make destroy    take the demo cloud off this machine"
 	@echo "make lock       pin the Python packages anew"
 
@@ -52,6 +53,10 @@ bench:
 doctor:
 	@tools/setup venv
 	@tools/as-root .venv/bin/quarterdeck doctor
+
+agent:
+	@tools/setup run
+	@tools/agent
 
 destroy:
 	@tools/as-root .venv/bin/quarterdeck destroy
