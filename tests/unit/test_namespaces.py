@@ -57,6 +57,11 @@ def _found(*addresses: str, mac: str = MAC) -> Interface:
             _found("fd00::2/64"),
             ["link set dev tap1 mtu 1450 up", "address replace fd00::2/64 dev tap1 nodad"],
         ),
+        (
+            _step("169.254.169.254/32"),
+            _found(),
+            ["link set dev tap1 mtu 1450 up", "address replace 169.254.169.254/32 dev tap1"],
+        ),
         (_step(), _found(), ["link set dev tap1 mtu 1450 up"]),
     ],
 )

@@ -46,7 +46,7 @@ class NamespaceDriver:
         """Apply a step.
 
         Raises Refused `namespace.foreign`, `host.readonly`; MachineFailed `host.command.failed`,
-        `namespace.missing`, `namespace.interface.missing`.
+        `namespace.missing`, `namespace.interface.missing`, `namespace.interface.failed`.
         """
         match step:
             case AddNamespace():
@@ -83,7 +83,12 @@ class NamespaceDriver:
         found = self._bring_in(step)
         self._keep_quiet(step)
         batch = "\n".join(commands(step, found)) + "\n"
-        self._host.run(["ip", "-n", step.namespace, "-batch", "-"], stdin=batch)
+        argv = ["ip", "-n", step.namespace, "-batch", "-"]
+        done = self._host.run(argv, stdin=batch, check=False)
+        if done.status != 0:
+            # ip's last line only counts the line of the batch; its first one says what is wrong.
+            reason = (done.stderr.strip().splitlines() or ["no message"])[0]
+            raise MachineFailed("namespace.interface.failed", f"{step.name}: {reason}")
         if not step.checksums:
             self._inside(step, "ethtool", "-K", step.name, "tx", "off")
 
@@ -107,21 +112,25 @@ class NamespaceDriver:
         return found
 
     def _keep_quiet(self, step: SetInterface) -> None:
-        """Only recorded addresses: none by router advertisement, and none that waits for DAD."""
-        keys = {"accept_ra": 0, "autoconf": 0, "accept_dad": 0}
-        folder = f"net/ipv6/conf/{step.name}"
+        """Only recorded addresses: none by router advertisement, and none that waits for DAD.
+
+        And a primary IPv4 address that is deleted shall not take the others of its subnet along.
+        """
+        values = (
+            f"net/ipv6/conf/{step.name}/accept_ra=0",
+            f"net/ipv6/conf/{step.name}/autoconf=0",
+            f"net/ipv6/conf/{step.name}/accept_dad=0",
+            f"net/ipv4/conf/{step.name}/promote_secondaries=1",
+        )
         # A host may have no IPv6; sysctl's -e passes over what is not there.
-        self._inside(step, "sysctl", "-eqw", *(f"{folder}/{key}={n}" for key, n in keys.items()))
+        self._inside(step, "sysctl", "-e", "-q", "-w", *values)
 
     def _inside(self, step: SetInterface, *argv: str) -> None:
         self._host.run(["ip", "netns", "exec", step.namespace, *argv])
 
 
 def commands(step: SetInterface, found: Interface) -> Iterable[str]:
-    """The lines of an ip(8) batch that make of `found` what the step wants. Pure.
-
-    What goes is deleted first: with a primary IPv4 address go the secondary ones of its subnet.
-    """
+    """The lines of an ip(8) batch that make of `found` what the step wants. Pure."""
     wanted = {str(ip_interface(each)) for each in step.addresses}
     for address in sorted(found.addresses - wanted):
         yield f"address delete {address} dev {step.name}"
@@ -129,8 +138,15 @@ def commands(step: SetInterface, found: Interface) -> Iterable[str]:
         yield f"link set dev {step.name} address {step.mac}"
     yield f"link set dev {step.name} mtu {step.mtu} up"
     for address in sorted(wanted):
-        extra = "nodad" if ip_interface(address).version == 6 else "broadcast +"
-        yield f"address replace {address} dev {step.name} {extra}"
+        yield f"address replace {address} dev {step.name}{_extra(address)}"
+
+
+def _extra(address: str) -> str:
+    """IPv6: usable at once. IPv4: with the broadcast address, where the subnet has room for one."""
+    network = ip_interface(address).network
+    if network.version == 6:
+        return " nodad"
+    return " broadcast +" if network.prefixlen < 31 else ""
 
 
 def _interface(link: dict[str, Any]) -> Interface:
