@@ -1,0 +1,1 @@
+"""The small bootable guest image `lab`, built from the machine's own packages."""
