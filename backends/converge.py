@@ -14,7 +14,7 @@ from backends.errors import MachineFailed, QuarterdeckError
 from backends.journal import Journal, unit_lock
 from backends.plan.converge import order, plan_unit, record_of
 from backends.plan.converge import plan as plan_all
-from backends.plan.plan import FollowGuest, Plan, UnitPlan
+from backends.plan.plan import FollowGuest, Plan
 from backends.records import snapshot
 from backends.records.instance import Power
 from backends.records.snapshot import Records
@@ -25,6 +25,7 @@ from backends.settle import settle
 
 # How long one waits for another process that converges the same unit, in seconds.
 _PATIENCE = 120.0
+_PASSES = 3
 
 
 class Converger:
@@ -65,17 +66,22 @@ class Converger:
                 self._converge_unit(unit, journal)
 
     def _converge_unit(self, unit: Unit, journal: Journal) -> None:
-        with self.store.read() as session:
-            records = snapshot.read(session, self.settings.host, [unit])
-        facts = self._facts(records, [unit])
-        planned = plan_unit(unit, records, facts, self.settings)
-        if planned is None:
-            return
-        for step in planned.steps:
-            self._apply(unit, step, journal)
-        self._settle(planned)
-        for problem in planned.problems:
-            raise MachineFailed(problem.code, problem.text)
+        # What a record learns can bring steps of its own: an image's label has its checksum.
+        for _ in range(_PASSES):
+            with self.store.read() as session:
+                records = snapshot.read(session, self.settings.host, [unit])
+            planned = plan_unit(unit, records, self._facts(records, [unit]), self.settings)
+            if planned is None:
+                return
+            for step in planned.steps:
+                self._apply(unit, step, journal)
+            if planned.removes or planned.settles:
+                with self.store.write() as session:
+                    settle(session, planned, self.machine)
+            for problem in planned.problems:
+                raise MachineFailed(problem.code, problem.text)
+            if not planned.settles:
+                return
 
     def _apply(self, unit: Unit, step: Step, journal: Journal) -> None:
         journal.start(unit, step.text)
@@ -94,13 +100,6 @@ class Converger:
             instance = session.get(Instance, step.instance_id)
             if instance is not None:
                 instance.power = Power.STOPPED
-
-    def _settle(self, planned: UnitPlan) -> None:
-        """Note in the records what the machine now is: gone, made, imported."""
-        if not planned.removes and planned.unit.kind in (Kind.HOST, Kind.PROJECT):
-            return
-        with self.store.write() as session:
-            settle(session, planned, self.machine)
 
     def _facts(self, records: Records, units: Collection[Unit] | None) -> Facts:
         if units is None:

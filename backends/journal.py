@@ -89,6 +89,17 @@ class Journal:
         if now() > self.operation.deadline:
             raise Refused("operation.deadline", f"{self.operation.verb} took longer than allowed")
 
+    def resume(self) -> None:
+        """Go on after the last step of the process that died; its open step was interrupted."""
+        with self.store.write() as session:
+            steps = session.exec(
+                select(OperationStep).where(OperationStep.operation_id == self.operation.id)
+            ).all()
+            for step in steps:
+                self._position = max(self._position, step.position)
+                if step.outcome is Outcome.RUNNING:
+                    step.outcome, step.ended_at = Outcome.INTERRUPTED, now()
+
     def close(self, outcome: Outcome, error: QuarterdeckError | None = None) -> None:
         """Note how the operation ended."""
         with self.store.write() as session:

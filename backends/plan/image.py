@@ -31,6 +31,7 @@ def plan(unit: Unit, records: Records, facts: Facts, settings: Settings) -> Unit
             lost = Problem("image.lost", f"the file of image {image.name} is gone from the machine")
             return UnitPlan(unit, (), (lost,))
         steps.append(ImportImage(unit.id, image.source, image.disk_format, image.sha256 or ""))
-    elif image.imported and label != (wanted := labels.image(image)):
+        return UnitPlan(unit, tuple(steps), settles=True)
+    if image.imported and label != (wanted := labels.image(image)):
         steps.append(WriteLabel("image", unit.id, wanted))
-    return UnitPlan(unit, tuple(steps))
+    return UnitPlan(unit, tuple(steps), settles=not image.imported)

@@ -66,7 +66,9 @@ def plan(unit: Unit, records: Records, facts: Facts, settings: Settings) -> Unit
     live = fact is not None and fact.state in _LIVE
     if live or any(isinstance(step, StartDomain) for step in power_steps):
         steps += _plugs(instance, records, facts, settings, fresh=not live)
-    return UnitPlan(unit, tuple(steps), tuple(problems))
+    detached = any(each.absent for each in records.attachments.get(unit.id, ()))
+    settles = detached or not instance.made
+    return UnitPlan(unit, tuple(steps), tuple(problems), settles=settles)
 
 
 def _domain(spec: DomainSpec, fact: DomainFact | None) -> list[Step]:

@@ -54,7 +54,8 @@ def plan(unit: Unit, records: Records, facts: Facts, settings: Settings) -> Unit
         steps += _serve(network, dhcp_port, served, records, facts, settings)
     else:
         steps += _stop(unit.id, records, facts)
-    return UnitPlan(unit, tuple(steps))
+    settles = any(port.absent for port in records.ports_on.get(unit.id, ()))
+    return UnitPlan(unit, tuple(steps), settles=settles)
 
 
 def _serve(

@@ -30,12 +30,20 @@ class FollowGuest:
 
 @dataclass(frozen=True, slots=True)
 class UnitPlan:
-    """The steps of one unit. `removes` says that its record wants it gone."""
+    """The steps of one unit.
+
+    `removes` says that its record wants it gone; `settles` that the record has yet to learn what
+    the machine is (made, imported, detached), also when no step is left.
+    """
 
     unit: Unit
     steps: tuple[Step, ...] = ()
     problems: tuple[Problem, ...] = ()
     removes: bool = False
+    settles: bool = False
+
+    def __bool__(self) -> bool:
+        return bool(self.steps or self.problems or self.removes or self.settles)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,4 +63,4 @@ class Plan:
         return (problem for unit in self.units for problem in unit.problems)
 
     def __bool__(self) -> bool:
-        return any(unit.steps or unit.problems for unit in self.units)
+        return any(self.units)

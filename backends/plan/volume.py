@@ -28,7 +28,8 @@ def plan(unit: Unit, records: Records, facts: Facts, settings: Settings) -> Unit
         if volume.made:
             lost = Problem("volume.lost", f"volume {volume.name or volume.id} is gone from the machine")
             return UnitPlan(unit, (), (lost,))
-        return UnitPlan(unit, (CreateVolume(unit.id, volume.driver, volume.size * GIB, label),))
+        create = CreateVolume(unit.id, volume.driver, volume.size * GIB, label)
+        return UnitPlan(unit, (create,), settles=True)
     if fact.label != label:
         return UnitPlan(unit, (LabelVolume(unit.id, volume.driver, label),))
-    return UnitPlan(unit)
+    return UnitPlan(unit, settles=not volume.made)

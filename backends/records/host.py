@@ -15,6 +15,8 @@ class CloudRecord(SQLModel, table=True):
     id: str = identifier()
     name: str = Field(unique=True, max_length=32)
     bridge: str = Field(max_length=15)
+    # The LVM volume group that holds its volumes; empty where they are plain files.
+    volume_group: str = Field(default="", max_length=128)
     created_at: float = timestamp()
 
 

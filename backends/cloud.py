@@ -1,0 +1,276 @@
+"""The library's front door: open a cloud as a caller, and use its services."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+from sqlmodel import Session, select
+
+from backends.caller import Caller
+from backends.context import Context
+from backends.drivers.machine import Machine
+from backends.errors import NotFound, Refused
+from backends.hosts import LocalHost
+from backends.plan.plan import Plan
+from backends.records.host import CloudRecord
+from backends.records.identity import Project, Role, RoleAssignment, User
+from backends.records.store import Store
+from backends.services.drift import Drift
+from backends.services.flavor import Flavors
+from backends.services.identity import Identity, projects_of, roles_in, verify_password
+from backends.services.image import Images
+from backends.services.instance import Instances
+from backends.services.keypair import KeyPairs
+from backends.services.network import Networks
+from backends.services.operation import Operations
+from backends.services.port import Ports
+from backends.services.quotas import Quotas
+from backends.services.security_group import SecurityGroups
+from backends.services.volume import Volumes
+from backends.settings import DEFAULT_CLOUD, Settings, check_cloud_name
+from backends.traits import datapath, domain_type
+
+STATE_ROOT = Path("/var/lib/quarterdeck")
+RUN_ROOT = Path("/run/quarterdeck")
+
+
+@dataclass(frozen=True, slots=True)
+class Access:
+    """Which cloud, and as whom: what the command line and the environment say.
+
+    `user` None is local root as the cloud's admin; `project` None is the user's default project.
+    `store` is a database URL or path, empty for SQLite in the cloud's state folder.
+    """
+
+    cloud: str = DEFAULT_CLOUD
+    user: str | None = None
+    password: str | None = None
+    project: str | None = None
+    read_only: bool = False
+    store: str = ""
+    state_root: Path = STATE_ROOT
+    run_root: Path = RUN_ROOT
+
+
+class Cloud:
+    """A cloud as one caller uses it. Close it when done; safe to use from several threads."""
+
+    def __init__(self, context: Context, record: CloudRecord) -> None:
+        self.context = context
+        self.record = record
+
+    @classmethod
+    def open(cls, access: Access | None = None) -> Cloud:
+        """Open a cloud that is there.
+
+        Raises Refused `store.missing`, `store.newer`, `caller.*`; NotFound `project.not_found`.
+        """
+        access = access or Access()
+        store = open_store(access)
+        with store.read() as session:
+            record = session.exec(select(CloudRecord)).first()
+            if record is None:
+                raise Refused("cloud.missing", f"no cloud {access.cloud} here; run `quarterdeck init`")
+            caller = _caller(session, access)
+        read_only = access.read_only or not caller.writes
+        if read_only and not store.read_only:
+            # The reader role gets the same three locks as --read-only.
+            store.close()
+            store = Store(store_url(access), read_only=True)
+            caller = _as_reader(caller)
+        settings = settings_of(access, record)
+        machine = Machine(settings, LocalHost(settings.host, read_only=read_only))
+        return cls(Context(store, machine, caller), record)
+
+    @property
+    def caller(self) -> Caller:
+        return self.context.caller
+
+    @property
+    def settings(self) -> Settings:
+        return self.context.settings
+
+    @property
+    def machine(self) -> Machine:
+        return self.context.machine
+
+    @cached_property
+    def identity(self) -> Identity:
+        return Identity(self.context)
+
+    @cached_property
+    def quotas(self) -> Quotas:
+        return Quotas(self.context)
+
+    @cached_property
+    def keypairs(self) -> KeyPairs:
+        return KeyPairs(self.context)
+
+    @cached_property
+    def flavors(self) -> Flavors:
+        return Flavors(self.context)
+
+    @cached_property
+    def images(self) -> Images:
+        return Images(self.context)
+
+    @cached_property
+    def networks(self) -> Networks:
+        return Networks(self.context)
+
+    @cached_property
+    def ports(self) -> Ports:
+        return Ports(self.context)
+
+    @cached_property
+    def security_groups(self) -> SecurityGroups:
+        return SecurityGroups(self.context)
+
+    @cached_property
+    def instances(self) -> Instances:
+        return Instances(self.context)
+
+    @cached_property
+    def volumes(self) -> Volumes:
+        return Volumes(self.context)
+
+    @cached_property
+    def operations(self) -> Operations:
+        return Operations(self.context)
+
+    @cached_property
+    def drift(self) -> Drift:
+        return Drift(self.context)
+
+    def preview(self, verb: Callable[[], object]) -> Plan:
+        """What a verb would do, without doing it: `cloud.preview(lambda: cloud.volumes.delete(id))`."""
+        return self.context.preview(verb)
+
+    def close(self) -> None:
+        """Close store and connections."""
+        self.context.machine.close()
+        self.context.store.close()
+
+
+def store_url(access: Access) -> str:
+    """The URL or path of a cloud's store."""
+    return access.store or str(access.state_root / check_cloud_name(access.cloud) / "store.db")
+
+
+def open_store(access: Access) -> Store:
+    """The store of a cloud that is there, its schema up to date.
+
+    Raises Refused `store.missing` before anything is made.
+    """
+    url = store_url(access)
+    if not access.store and not Path(url).exists():
+        raise Refused("cloud.missing", f"no cloud {access.cloud} here; run `quarterdeck init`")
+    if not access.store and not os.access(url, os.R_OK):
+        raise Refused("store.forbidden", f"{url} is root's alone; run as root or with sudo")
+    store = Store(url, read_only=access.read_only)
+    store.prepare()
+    return store
+
+
+def bridge_name(cloud: str) -> str:
+    """`br-int` for the default cloud; others add 4 hex digits of their name's digest."""
+    if cloud == DEFAULT_CLOUD:
+        return "br-int"
+    return f"br-int-{hashlib.sha256(cloud.encode()).hexdigest()[:4]}"
+
+
+def settings_of(access: Access, record: CloudRecord) -> Settings:
+    """The cloud's settings on this host."""
+    return Settings(
+        cloud=record.name,
+        state=access.state_root / record.name,
+        run=access.run_root / record.name,
+        host=os.uname().nodename,
+        bridge=record.bridge,
+        domain_type=domain_type(),
+        datapath=datapath(),
+        volume_group=record.volume_group,
+    )
+
+
+def _caller(session: Session, access: Access) -> Caller:
+    if access.user is None:
+        if os.geteuid() != 0:
+            raise Refused("caller.unknown", "say who you are: OS_USERNAME, OS_PROJECT_NAME")
+        user = session.exec(select(User).where(User.name == "admin")).first()
+        project = _project(session, access.project or "admin")
+        return Caller(
+            user="admin",
+            user_id=user.id if user else None,
+            project_id=project.id,
+            role=Role.ADMIN,
+            admin=True,
+            read_only=access.read_only,
+        )
+    return _user_caller(session, access, access.user)
+
+
+def _user_caller(session: Session, access: Access, name: str) -> Caller:
+    denied = Refused("caller.denied", f"{name}: wrong user, password or project")
+    user = session.exec(select(User).where(User.name == name)).first()
+    if user is None or not user.enabled:
+        raise denied
+    # Root could read the store anyway, so root may act as anybody.
+    if (access.password is not None or os.geteuid() != 0) and not verify_password(
+        user.password_hash, access.password or ""
+    ):
+        raise denied
+    everywhere = session.exec(
+        select(RoleAssignment).where(
+            RoleAssignment.user_id == user.id,
+            RoleAssignment.project_id == None,  # noqa: E711
+            RoleAssignment.role == Role.ADMIN,
+        )
+    ).first()
+    allowed = projects_of(session, user.id)
+    ref = access.project or user.default_project_id or next(iter(sorted(allowed)), None)
+    if ref is None:
+        raise Refused("caller.no_project", f"{name} has no role in any project")
+    project = _project(session, ref)
+    if project.id not in allowed and everywhere is None:
+        raise denied
+    return Caller(
+        user=name,
+        user_id=user.id,
+        project_id=project.id,
+        role=Role.ADMIN if everywhere else _role_in(session, user.id, project.id),
+        admin=everywhere is not None,
+        read_only=access.read_only,
+    )
+
+
+def _role_in(session: Session, user_id: str, project_id: str) -> Role:
+    order = list(Role)
+    return max(roles_in(session, user_id, project_id), key=order.index)
+
+
+def _project(session: Session, ref: str) -> Project:
+    found = session.get(Project, ref) or session.exec(
+        select(Project).where(Project.name == ref)
+    ).first()
+    if found is None or found.absent:
+        raise NotFound("project.not_found", f"no project {ref!a}; see `quarterdeck project list`")
+    if not found.enabled:
+        raise Refused("project.disabled", f"project {found.name} is disabled")
+    return found
+
+
+def _as_reader(caller: Caller) -> Caller:
+    return Caller(
+        user=caller.user,
+        user_id=caller.user_id,
+        project_id=caller.project_id,
+        role=Role.READER,
+        admin=caller.admin,
+        read_only=True,
+    )

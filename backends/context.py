@@ -1,0 +1,199 @@
+"""What every service works with: the store, the machine, the caller, and the one way to change."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from typing import TypeVar
+
+from sqlmodel import Session
+
+from backends.caller import Caller
+from backends.converge import Converger
+from backends.doom import doom
+from backends.drivers.machine import Machine
+from backends.errors import Cancelled, QuarterdeckError
+from backends.journal import Journal
+from backends.plan.plan import Plan
+from backends.records import snapshot
+from backends.records.base import now
+from backends.records.operation import Operation, Outcome
+from backends.records.store import Store
+from backends.records.unit import Unit
+from backends.settings import Settings
+
+T = TypeVar("T")
+# Called with the operation's id, once it is in the journal.
+Started = Callable[[str], None]
+
+DEADLINE = 600.0  # seconds that an operation may take, unless its verb says otherwise
+_UNDO = 120.0  # seconds that undoing one may take
+
+
+@dataclass(slots=True)
+class Change:
+    """One verb's transaction: what it touches and what it makes."""
+
+    session: Session
+    units: list[Unit] = field(default_factory=list)
+    made: list[Unit] = field(default_factory=list)
+    target: Unit | None = None
+    target_name: str = ""
+
+    def touch(self, *units: Unit) -> None:
+        """These units are to be converged after the transaction."""
+        self.units.extend(unit for unit in units if unit not in self.units)
+
+    def make(self, unit: Unit, name: str) -> None:
+        """This unit is made by the verb, and taken away again if the verb fails."""
+        self.about(unit, name)
+        self.made.append(unit)
+        self.touch(unit)
+
+    def about(self, unit: Unit, name: str) -> None:
+        """What the operation's row names as its target."""
+        self.target, self.target_name = unit, name
+
+
+class _Previewed(Exception):
+    """Carries a plan out of a verb that is not to be done."""
+
+    def __init__(self, plan: Plan) -> None:
+        self.plan = plan
+
+
+class Context:
+    """A caller at work on a cloud. Safe to use from several threads."""
+
+    def __init__(self, store: Store, machine: Machine, caller: Caller) -> None:
+        self.store = store
+        self.machine = machine
+        self.caller = caller
+        self.converger = Converger(store, machine)
+        self._local = threading.local()
+
+    @property
+    def settings(self) -> Settings:
+        return self.machine.settings
+
+    @contextmanager
+    def reading(self) -> Iterator[Session]:
+        """A session for a verb that only reads."""
+        with self.store.read() as session:
+            yield session
+
+    def perform(
+        self, verb: str, act: Callable[[Change], T], *, deadline: float = DEADLINE
+    ) -> T:
+        """Do a verb: records and operation in one transaction, then converge.
+
+        `act` checks and writes the records. What a failed verb had made is taken away again.
+        Raises what `act` raises (nothing is changed then), and what converging raises.
+        """
+        journal: Journal | None = None
+        with ExitStack() as held:
+            with self.store.write() as session:
+                change = Change(session)
+                result = act(change)
+                session.flush()
+                if getattr(self._local, "preview", False):
+                    raise _Previewed(self._planned(change))
+                if change.units:
+                    operation = self._operation(verb, change, deadline)
+                    session.add(operation)
+                    # Held before anybody can see the row: a row without a holder was interrupted.
+                    journal = Journal(self.store, operation, self.settings.locks)
+                    held.enter_context(journal)
+            if journal is not None:
+                self._carry_out(journal, change)
+        return result
+
+    def preview(self, verb: Callable[[], object]) -> Plan:
+        """The plan of a verb that is not done: its transaction is rolled back."""
+        self._local.preview = True
+        try:
+            verb()
+        except _Previewed as previewed:
+            return previewed.plan
+        finally:
+            self._local.preview = False
+        return Plan()
+
+    @contextmanager
+    def on_start(self, callback: Started) -> Iterator[None]:
+        """Tell `callback` the id of each operation that this thread begins."""
+        self._local.started = callback
+        try:
+            yield
+        finally:
+            self._local.started = None
+
+    def converge(self, verb: str, units: Iterable[Unit], *, deadline: float = DEADLINE) -> None:
+        """Converge units as an operation of its own (repair, resume)."""
+        wanted = list(units)
+        if wanted:
+            self.perform(verb, lambda change: change.touch(*wanted), deadline=deadline)
+
+    def resume(self, operation: Operation, units: Iterable[Unit]) -> None:
+        """Finish what a process that died had begun."""
+        operation.deadline = now() + DEADLINE
+        with Journal(self.store, operation, self.settings.locks) as journal:
+            journal.extend(DEADLINE)
+            journal.resume()
+            self._converge(journal, list(units))
+
+    def _planned(self, change: Change) -> Plan:
+        records = snapshot.read(change.session, self.settings.host, change.units)
+        return self.converger.plan_records(records, change.units)
+
+    def _operation(self, verb: str, change: Change, deadline: float) -> Operation:
+        return Operation(
+            verb=verb,
+            target=str(change.target) if change.target else "",
+            target_name=change.target_name,
+            user=self.caller.user,
+            project_id=self.caller.project_id or None,
+            units=[str(unit) for unit in change.units],
+            creates=bool(change.made),
+            host=self.settings.host,
+            deadline=now() + deadline,
+        )
+
+    def _carry_out(self, journal: Journal, change: Change) -> None:
+        started: Started | None = getattr(self._local, "started", None)
+        if started is not None:
+            started(journal.operation.id)
+        try:
+            self._converge(journal, change.units)
+        except QuarterdeckError as error:
+            if change.made:
+                self._undo(journal, change, error)
+            raise
+
+    def _converge(self, journal: Journal, units: list[Unit]) -> None:
+        try:
+            self.converger.converge(units, journal)
+        except Cancelled as error:
+            journal.close(Outcome.CANCELLED, error)
+            raise
+        except QuarterdeckError as error:
+            journal.close(Outcome.FAILED, error)
+            raise
+        journal.close(Outcome.DONE)
+
+    def _undo(self, journal: Journal, change: Change, cause: QuarterdeckError) -> None:
+        """Take away what the failed verb made; what cannot be now goes at the next converge."""
+        journal.extend(_UNDO)
+        units = list(change.units)
+        with self.store.write() as session:
+            for unit in change.made:
+                units.extend(each for each in doom(session, unit) if each not in units)
+        try:
+            self.converger.converge(units, journal)
+        except QuarterdeckError:
+            journal.close(Outcome.FAILED, cause)
+        else:
+            cancelled = isinstance(cause, Cancelled)
+            journal.close(Outcome.CANCELLED if cancelled else Outcome.UNDONE, cause)

@@ -1,0 +1,110 @@
+"""Labelled things without a record: what to show as orphans, and how to take a whole cloud away."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from backends.drivers.dnsmasq.steps import StopDhcp
+from backends.drivers.facts import Facts
+from backends.drivers.labels.steps import RemoveLabel
+from backends.drivers.libvirt.facts import State
+from backends.drivers.libvirt.steps import DestroyDomain, UndefineDomain
+from backends.drivers.namespaces.steps import RemoveNamespace
+from backends.drivers.ovs.facts import CLOUD, OvsPort
+from backends.drivers.ovs.steps import RemoveBridge, RemovePort
+from backends.drivers.qemu_img.steps import RemoveImage, RemoveInstanceFiles
+from backends.drivers.step import Step
+from backends.drivers.volumes.steps import RemoveVolume
+from backends.records.snapshot import Records
+from backends.settings import Settings, dhcp_namespace
+
+
+@dataclass(frozen=True, slots=True)
+class Orphan:
+    """A thing that carries this cloud's label and that no record wants.
+
+    `steps` take it away, in order; `evidence` is one line that says where its label stands.
+    """
+
+    kind: str
+    id: str
+    evidence: str
+    steps: tuple[Step, ...]
+
+
+def orphans(records: Records | None, facts: Facts, settings: Settings) -> Iterator[Orphan]:
+    """All orphans, in the order in which they can be taken away.
+
+    With no records at all (None) everything that carries the cloud's label is one: that is how a
+    whole cloud is taken off the machine.
+    """
+    yield from _domains(_keys(records and records.instances), facts)
+    yield from _instance_files(_keys(records and records.instances), facts)
+    for id_, fact in facts.volumes.items():
+        if records is None or id_ not in records.volumes:
+            yield Orphan("volume", id_, f"{fact.driver} volume", (RemoveVolume(id_, fact.driver),))
+    for id_, image in facts.images.items():
+        if records is None or id_ not in records.images:
+            yield Orphan("image", id_, f"image file of {image.size} bytes", (RemoveImage(id_),))
+    for id_ in facts.dhcp:
+        if records is None or id_ not in records.networks:
+            yield Orphan("dhcp", id_, "dnsmasq's folder", (StopDhcp(id_),))
+    yield from _ports({port.interface for port in records.ports.values()} if records else set(),
+                      facts, settings)  # fmt: skip
+    wanted = {dhcp_namespace(id_) for id_ in _keys(records and records.networks)}
+    for name in facts.namespaces:
+        if name not in wanted:
+            yield Orphan("namespace", name, "named after a network of ours", (RemoveNamespace(name),))
+    yield from _labels(records, facts)
+    for name, bridge in facts.ovs.bridges.items():
+        ours = bridge.labels.get(CLOUD) == settings.cloud
+        if ours and (records is None or name != settings.bridge):
+            yield Orphan("bridge", name, f"external_ids {CLOUD}", (RemoveBridge(name),))
+
+
+def _domains(wanted: Iterable[str], facts: Facts) -> Iterator[Orphan]:
+    known = set(wanted)
+    for id_, fact in facts.domains.items():
+        if id_ in known:
+            continue
+        off = fact.state in (State.SHUTOFF, State.SAVED, State.CRASHED)
+        end: tuple[Step, ...] = () if off else (DestroyDomain(id_),)
+        yield Orphan("instance", id_, f"domain {fact.name}", (*end, UndefineDomain(id_)))
+
+
+def _instance_files(wanted: Iterable[str], facts: Facts) -> Iterator[Orphan]:
+    known = set(wanted)
+    for id_ in facts.files:
+        if id_ not in known:
+            yield Orphan("files", id_, "folder of an instance", (RemoveInstanceFiles(id_),))
+
+
+def _ports(wanted: set[str], facts: Facts, settings: Settings) -> Iterator[Orphan]:
+    for name, port in facts.ovs.ports.items():
+        if name not in wanted and _is_ours(port, settings):
+            yield Orphan("port", name, f"external_ids {CLOUD}", (RemovePort(name),))
+
+
+def _labels(records: Records | None, facts: Facts) -> Iterator[Orphan]:
+    wanted: set[tuple[str, str]] = set()
+    if records is not None:
+        wanted.add(("cloud", records.cloud.id))
+        for kind, table in (
+            ("project", records.projects),
+            ("image", records.images),
+            ("network", records.networks),
+            ("port", records.ports),
+        ):
+            wanted |= {(kind, id_) for id_ in table}
+    for kind, id_ in facts.labels:
+        if (kind, id_) not in wanted:
+            yield Orphan("label", f"{kind} {id_}", "label file", (RemoveLabel(kind, id_),))
+
+
+def _is_ours(port: OvsPort, settings: Settings) -> bool:
+    return port.labels.get(CLOUD) == settings.cloud
+
+
+def _keys(table: dict[str, object] | object | None) -> Iterable[str]:
+    return table.keys() if isinstance(table, dict) else ()

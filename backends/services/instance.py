@@ -1,0 +1,389 @@
+"""Instances: the verbs of their life."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from sqlmodel import Session, col, select
+
+from backends.context import Change
+from backends.doom import doom
+from backends.drivers.libvirt.facts import Reason, State
+from backends.errors import Refused
+from backends.records.flavor import Flavor
+from backends.records.identity import Role
+from backends.records.image import Image
+from backends.records.instance import Instance, Power
+from backends.records.network import OWNER_INSTANCE, Address, Network, Port
+from backends.records.unit import Kind, Unit
+from backends.services import quota
+from backends.services.base import Service, check_absent, find, good_name, own
+from backends.services.flavor import Flavors, check_fits_host
+from backends.services.image import Images
+from backends.services.keypair import KeyPairs
+from backends.services.network import Networks
+from backends.services.port import FixedAddress, Ports
+
+_USER_DATA_MAX = 65535
+_DISK_FORMATS = ("raw", "qcow2", "ami")
+
+
+@dataclass(frozen=True, slots=True)
+class Plug:
+    """Where an instance is plugged: a network (with a wanted address), or a port that exists."""
+
+    network: str = ""
+    address: str = ""
+    port: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class NewInstance:
+    """What an instance is made of. No plugs: the one network of the project, if it has just one."""
+
+    name: str
+    flavor: str
+    image: str
+    plugs: tuple[Plug, ...] | None = None
+    groups: tuple[str, ...] | None = None
+    key: str | None = None
+    user_data: str | None = None
+    config_drive: bool = True
+    properties: dict[str, str] = field(default_factory=dict)
+
+
+class InstanceRow(NamedTuple):
+    """One line of a listing: what should be, and what is.
+
+    `state` is None where no domain is there (or libvirt does not answer).
+    """
+
+    id: str
+    name: str
+    project_id: str
+    power: Power
+    absent: bool
+    flavor: str
+    image_id: str | None
+    host: str
+    created_at: float
+    addresses: tuple[str, ...]
+    state: State | None
+    reason: Reason | None
+
+    @property
+    def status(self) -> str:
+        """Nova's word for it, from the machine; `?` where the machine does not tell."""
+        if self.absent:
+            return "DELETING"
+        return status_of(self.power, self.state)
+
+    @property
+    def differs(self) -> bool:
+        """Whether what is, is not what should be."""
+        return self.absent or self.state is not _STATES[self.power]
+
+
+_STATES = {
+    Power.RUNNING: State.RUNNING,
+    Power.STOPPED: State.SHUTOFF,
+    Power.PAUSED: State.PAUSED,
+    Power.SUSPENDED: State.SAVED,
+}
+_STATUS = {
+    State.RUNNING: "ACTIVE",
+    State.STOPPING: "ACTIVE",
+    State.PAUSED: "PAUSED",
+    State.SHUTOFF: "SHUTOFF",
+    State.SAVED: "SUSPENDED",
+    State.CRASHED: "CRASHED",
+}
+
+
+def status_of(power: Power, state: State | None) -> str:
+    """Nova's word for what is; without a domain, BUILD."""
+    return "BUILD" if state is None else _STATUS[state]
+
+
+class Instances(Service):
+    """Instances of the caller's project."""
+
+    def create(self, new: NewInstance) -> Instance:
+        """Launch an instance; returns once it runs.
+
+        Raises Refused `quota.exceeded`, `flavor.too_small`, `flavor.too_large`,
+        `network.address.*`, `image.*`; MachineFailed when the machine failed, with nothing left.
+        """
+        self.caller.require(Role.MEMBER, "create an instance")
+        good_name(new.name)
+        if new.user_data is not None and len(new.user_data.encode()) > _USER_DATA_MAX:
+            raise Refused("instance.user_data.long", f"user data has at most {_USER_DATA_MAX} bytes")
+
+        def act(change: Change) -> Instance:
+            session = change.session
+            flavor = Flavors(self.context).require(session, new.flavor)
+            image = Images(self.context).require(session, new.image)
+            check_fits_host(flavor)
+            _check_image(image, flavor)
+            wanted = {"instances": 1, "cores": flavor.vcpus, "ram": flavor.ram}
+            quota.check(session, self.caller.project_id, wanted)
+            key = KeyPairs(self.context).require(session, new.key) if new.key else None
+            row = Instance(
+                project_id=self.caller.project_id,
+                user_id=self.caller.user_id,
+                name=new.name,
+                hostname=hostname_of(new.name),
+                host=self.context.settings.host,
+                flavor_id=flavor.id,
+                flavor_name=flavor.name,
+                vcpus=flavor.vcpus,
+                ram=flavor.ram,
+                disk=flavor.disk,
+                image_id=image.id,
+                key_name=key.name if key else None,
+                public_key=key.public_key if key else None,
+                user_data=new.user_data,
+                config_drive=new.config_drive,
+                properties=new.properties,
+            )
+            session.add(row)
+            session.flush()
+            change.make(Unit(Kind.INSTANCE, row.id), row.name)
+            for position, plug in enumerate(self._plugs(session, new)):
+                self._plug(change, row, plug, position, new.groups)
+            return row
+
+        return self.context.perform("instance.create", act)
+
+    def list(self, *, all_projects: bool = False) -> list[InstanceRow]:
+        """What should be and what is, by name: two queries and one call to libvirt for all."""
+        with self.context.reading() as session:
+            rows = _listing(session, None if all_projects and self.caller.admin else self.caller.project_id)
+        states = self.context.machine.libvirt.states()
+        return [
+            InstanceRow(*row, *states.get(row[0], (None, None)))  # type: ignore[misc]
+            for row in rows
+        ]
+
+    def show(self, ref: str) -> Instance:
+        """One instance's record by id or name. Raises NotFound `instance.not_found`."""
+        with self.context.reading() as session:
+            return find(session, Instance, ref, "instance", self.caller)
+
+    def row(self, ref: str) -> InstanceRow:
+        """One instance as `list` shows it."""
+        instance = self.show(ref)
+        with self.context.reading() as session:
+            (values,) = _listing(session, None, instance.id)
+        fact = self.context.machine.libvirt.facts([instance.id]).get(instance.id)
+        state = (fact.state, fact.reason) if fact else (None, None)
+        return InstanceRow(*values, *state)  # type: ignore[misc]
+
+    def start(self, *refs: str) -> None:
+        """Run stopped, paused or suspended instances."""
+        self._each("start", refs, _start)
+
+    def stop(self, *refs: str) -> None:
+        """Shut instances down: the guest is asked, and after a while the plug is pulled."""
+        self._each("stop", refs, lambda row: _power(row, Power.STOPPED))
+
+    def reboot(self, *refs: str, hard: bool = False) -> None:
+        """Reboot: the guest is asked, or (hard) its reset button pressed."""
+        self._each("reboot", refs, _reboot_hard if hard else _reboot_soft)
+
+    def pause(self, *refs: str) -> None:
+        """Stop the vCPUs; memory stays."""
+        self._each("pause", refs, lambda row: _power(row, Power.PAUSED, Power.RUNNING))
+
+    def unpause(self, *refs: str) -> None:
+        """Let paused instances go on."""
+        self._each("unpause", refs, lambda row: _power(row, Power.RUNNING, Power.PAUSED))
+
+    def suspend(self, *refs: str) -> None:
+        """Save memory to disk and free it."""
+        self._each("suspend", refs, lambda row: _power(row, Power.SUSPENDED, Power.RUNNING, Power.PAUSED))
+
+    def resume(self, *refs: str) -> None:
+        """Let suspended instances go on."""
+        self._each("resume", refs, lambda row: _resume(row))
+
+    def set(
+        self, ref: str, *, name: str | None = None, properties: dict[str, str] | None = None
+    ) -> Instance:
+        """Rename an instance or change its properties; the guest's host name stays."""
+        self.caller.require(Role.MEMBER, "change an instance")
+
+        def act(change: Change) -> Instance:
+            row = find(change.session, Instance, ref, "instance", self.caller)
+            check_absent(row, "instance")
+            row.name = row.name if name is None else good_name(name)
+            row.properties = row.properties | (properties or {})
+            unit = Unit(Kind.INSTANCE, row.id)
+            change.about(unit, row.name)
+            change.touch(unit)
+            return row
+
+        return self.context.perform("instance.set", act)
+
+    def delete(self, *refs: str) -> None:
+        """Delete instances with their disks and own ports; volumes and given ports stay."""
+        self.caller.require(Role.MEMBER, "delete an instance")
+
+        def act(change: Change) -> None:
+            rows = [find(change.session, Instance, ref, "instance", self.caller) for ref in refs]
+            for row in rows:
+                unit = Unit(Kind.INSTANCE, row.id)
+                change.about(unit, row.name if len(rows) == 1 else f"{len(rows)} instances")
+                change.touch(*doom(change.session, unit))
+
+        self.context.perform("instance.delete", act)
+
+    def console_log(self, ref: str, *, lines: int | None = None) -> str:
+        """What the guest wrote to its serial line; the last `lines` of it."""
+        instance = self.show(ref)
+        path = self.context.settings.console_log(instance.id)
+        text = self.context.machine.host.read_text(path) or ""
+        return text if lines is None else "\n".join(text.splitlines()[-lines:]) + "\n"
+
+    def _each(self, verb: str, refs: Sequence[str], act_on: object) -> None:
+        self.caller.require(Role.MEMBER, f"{verb} an instance")
+
+        def act(change: Change) -> None:
+            rows = [find(change.session, Instance, ref, "instance", self.caller) for ref in refs]
+            for row in rows:
+                check_absent(row, "instance")
+                act_on(row)  # type: ignore[operator]
+                unit = Unit(Kind.INSTANCE, row.id)
+                change.about(unit, row.name if len(rows) == 1 else f"{len(rows)} instances")
+                change.touch(unit)
+
+        self.context.perform(f"instance.{verb}", act)
+
+    def _plugs(self, session: Session, new: NewInstance) -> Sequence[Plug]:
+        if new.plugs is not None:
+            return new.plugs
+        query = select(Network).where(
+            Network.project_id == self.caller.project_id, col(Network.absent).is_(False)
+        )
+        networks = session.exec(query).all()
+        if len(networks) > 1:
+            raise Refused("instance.network.ambiguous", "name a network: the project has several")
+        return [Plug(network=network.id) for network in networks]
+
+    def _plug(
+        self,
+        change: Change,
+        instance: Instance,
+        plug: Plug,
+        position: int,
+        groups: Sequence[str] | None,
+    ) -> None:
+        session = change.session
+        if plug.port:
+            port = find(session, Port, plug.port, "port", self.caller)
+            check_absent(port, "port")
+            if port.device_id:
+                raise Refused("port.in_use", f"port {port.name or port.id} is plugged already")
+            port.device_id, port.device_owner = instance.id, OWNER_INSTANCE
+            port.host, port.position = instance.host, position
+        else:
+            network = Networks(self.context).require(session, plug.network)
+            fixed = [FixedAddress(address=plug.address)] if plug.address else []
+            port = Ports(self.context).add(
+                session,
+                network,
+                name="",
+                fixed=fixed,
+                mac=None,
+                groups=groups,
+                owner=OWNER_INSTANCE,
+                device=instance.id,
+                position=position,
+            )
+        change.touch(Unit(Kind.NETWORK, port.network_id))
+
+
+def hostname_of(name: str) -> str:
+    """A host name (RFC 1123 label) from an instance's name."""
+    label = re.sub(r"[^a-z0-9-]+", "-", name.lower()).strip("-")[:63].strip("-")
+    return label or "instance"
+
+
+def _check_image(image: Image, flavor: Flavor) -> None:
+    if image.disk_format not in _DISK_FORMATS:
+        raise Refused("image.not_bootable", f"image {image.name} is a {image.disk_format}, no disk")
+    if not image.imported:
+        raise Refused("image.not_ready", f"image {image.name} is still being imported")
+    if flavor.ram < image.min_ram:
+        text = f"image {image.name} wants {image.min_ram} MiB, flavor {flavor.name} has {flavor.ram}"
+        raise Refused("flavor.too_small", text)
+    needed = max(image.min_disk << 30, image.virtual_size or 0)
+    if flavor.disk and flavor.disk << 30 < needed:
+        gib = -(-needed // (1 << 30))
+        text = f"image {image.name} wants {gib} GiB of disk, flavor {flavor.name} has {flavor.disk}"
+        raise Refused("flavor.too_small", text)
+
+
+def _start(row: Instance) -> None:
+    if row.power is not Power.RUNNING:
+        # A paused or suspended guest goes on; only a stopped one boots anew.
+        if row.power is Power.STOPPED:
+            row.boots += 1
+        row.power = Power.RUNNING
+
+
+def _power(row: Instance, wanted: Power, *allowed: Power) -> None:
+    if allowed and row.power not in (*allowed, wanted):
+        raise Refused("instance.state", f"instance {row.name} is {row.power.value}")
+    row.power = wanted
+
+
+def _resume(row: Instance) -> None:
+    _power(row, Power.RUNNING, Power.SUSPENDED)
+
+
+def _reboot_soft(row: Instance) -> None:
+    _power(row, Power.RUNNING, Power.RUNNING)
+    row.soft_reboots += 1
+
+
+def _reboot_hard(row: Instance) -> None:
+    row.power = Power.RUNNING
+    row.boots += 1
+
+
+def _listing(session: Session, project_id: str | None, id_: str | None = None) -> list[tuple[object, ...]]:
+    """Columns, not objects: a listing of thousands stays cheap."""
+    query = select(  # type: ignore[call-overload]
+        Instance.id,
+        Instance.name,
+        Instance.project_id,
+        Instance.power,
+        Instance.absent,
+        Instance.flavor_name,
+        Instance.image_id,
+        Instance.host,
+        Instance.created_at,
+    ).order_by(col(Instance.name), col(Instance.id))
+    taken = (
+        select(Port.device_id, Address.address)
+        .join(Address, col(Address.port_id) == col(Port.id))
+        .where(Port.device_owner == OWNER_INSTANCE)
+        .order_by(col(Port.position))
+    )
+    if project_id is not None:
+        query = query.where(Instance.project_id == project_id)
+        taken = taken.where(Port.project_id == project_id)
+    if id_ is not None:
+        query = query.where(Instance.id == id_)
+        taken = taken.where(Port.device_id == id_)
+    found: dict[str, tuple[str, ...]] = {}
+    for device, address in session.exec(taken):
+        found[device] = (*found.get(device, ()), address)
+    return [(*row, found.get(row[0], ())) for row in session.exec(query)]
+
+
+__all__ = ["InstanceRow", "Instances", "NewInstance", "Plug", "hostname_of", "own", "status_of"]

@@ -1,0 +1,342 @@
+"""Networks and subnets."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from sqlmodel import Session, col, select
+
+from backends.context import Change
+from backends.doom import doom
+from backends.errors import Refused
+from backends.records.identity import Role
+from backends.records.network import OWNER_DHCP, Address, LocalVlan, Network, Port, Subnet
+from backends.records.unit import Kind, Unit
+from backends.services import addresses, quota
+from backends.services.base import Service, check_absent, find, good_name, good_text, own
+
+_VLANS = range(1, 4095)
+_MTU_LEAST, _MTU_MOST = 68, 9216
+
+
+@dataclass(frozen=True, slots=True)
+class NewSubnet:
+    """What a subnet is made of. `gateway` is an address, `auto` (the first) or `none`."""
+
+    network: str
+    cidr: str
+    name: str = ""
+    gateway: str = "auto"
+    dhcp: bool = True
+    dns: tuple[str, ...] = ()
+    pools: tuple[tuple[str, str], ...] = ()
+    host_routes: tuple[tuple[str, str], ...] = ()
+    ip_version: int | None = None
+
+
+class Networks(Service):
+    """Networks with their subnets, of the caller's project."""
+
+    def create(
+        self, name: str, *, mtu: int = 1500, shared: bool = False, description: str = ""
+    ) -> Network:
+        """A new network, and its VLAN on this host. Raises Refused `network.mtu`."""
+        self.caller.require(Role.MEMBER, "create a network")
+        good_name(name)
+        if not _MTU_LEAST <= mtu <= _MTU_MOST:
+            raise Refused("network.mtu", f"an MTU is {_MTU_LEAST} to {_MTU_MOST}, not {mtu}")
+        if shared:
+            self.caller.require_cloud_admin("share a network with all projects")
+
+        def act(change: Change) -> Network:
+            session = change.session
+            quota.check(session, self.caller.project_id, {"networks": 1})
+            row = Network(
+                project_id=self.caller.project_id,
+                name=name,
+                mtu=mtu,
+                shared=shared,
+                description=good_text(description, "description"),
+            )
+            session.add(row)
+            session.flush()
+            host = self.context.settings.host
+            session.add(LocalVlan(host=host, vlan=_free_vlan(session, host), network_id=row.id))
+            change.make(Unit(Kind.NETWORK, row.id), name)
+            return row
+
+        return self.context.perform("network.create", act)
+
+    def list(self, *, all_projects: bool = False) -> list[Network]:
+        """The caller's networks and the shared ones, by name."""
+        with self.context.reading() as session:
+            query = select(Network).where(col(Network.absent).is_(False))
+            if not (all_projects and self.caller.admin):
+                mine = Network.project_id == self.caller.project_id
+                query = query.where(mine | col(Network.shared))
+            return list(session.exec(query.order_by(col(Network.name), col(Network.id))))
+
+    def show(self, ref: str) -> Network:
+        """One network by id or name. Raises NotFound `network.not_found`."""
+        with self.context.reading() as session:
+            return self.require(session, ref)
+
+    def set(
+        self,
+        ref: str,
+        *,
+        name: str | None = None,
+        description: str | None = None,
+        mtu: int | None = None,
+    ) -> Network:
+        """Change a network's name, description or MTU."""
+        self.caller.require(Role.MEMBER, "change a network")
+
+        def act(change: Change) -> Network:
+            row = self.require_own(change.session, ref)
+            row.name = row.name if name is None else good_name(name)
+            if description is not None:
+                row.description = good_text(description, "description")
+            if mtu is not None:
+                if not _MTU_LEAST <= mtu <= _MTU_MOST:
+                    raise Refused("network.mtu", f"an MTU is {_MTU_LEAST} to {_MTU_MOST}")
+                row.mtu = mtu
+            unit = Unit(Kind.NETWORK, row.id)
+            change.about(unit, row.name)
+            change.touch(unit)
+            return row
+
+        return self.context.perform("network.set", act)
+
+    def delete(self, ref: str) -> None:
+        """Remove a network with its subnets. Raises Refused `network.in_use` with its ports."""
+        self.caller.require(Role.MEMBER, "delete a network")
+
+        def act(change: Change) -> None:
+            row = self.require_own(change.session, ref)
+            query = select(Port).where(
+                Port.network_id == row.id,
+                col(Port.device_owner) != OWNER_DHCP,
+                col(Port.absent).is_(False),
+            )
+            used = [port.name or port.id for port in change.session.exec(query)]
+            if used:
+                more = "" if len(used) < 4 else f" and {len(used) - 3} more"
+                raise Refused(
+                    "network.in_use",
+                    f"network {row.name} has ports: {', '.join(used[:3])}{more}",
+                )
+            unit = Unit(Kind.NETWORK, row.id)
+            change.about(unit, row.name)
+            change.touch(*doom(change.session, unit))
+
+        self.context.perform("network.delete", act)
+
+    # Subnets
+
+    def create_subnet(self, new: NewSubnet) -> Subnet:
+        """A new subnet; with DHCP the network's server gets an address in it.
+
+        Raises Refused `network.subnet.invalid`, `network.subnet.overlap`,
+        `network.address.outside`, `network.pool.invalid`.
+        """
+        self.caller.require(Role.MEMBER, "create a subnet")
+        cidr = addresses.parse_network(new.cidr)
+        if new.ip_version not in (None, cidr.version):
+            raise Refused("network.subnet.invalid", f"{cidr} is not IPv{new.ip_version}")
+        gateway = _gateway(new.gateway, cidr)
+        pools = (
+            addresses.parse_pools(new.pools, cidr)
+            if new.pools
+            else addresses.default_pools(cidr, gateway)
+        )
+        dns = [str(addresses.parse_address(text)) for text in new.dns]
+        routes = [_route(destination, hop) for destination, hop in new.host_routes]
+
+        def act(change: Change) -> Subnet:
+            session = change.session
+            network = self.require_own(session, new.network)
+            quota.check(session, self.caller.project_id, {"subnets": 1})
+            _check_no_overlap(session, network, cidr)
+            row = Subnet(
+                network_id=network.id,
+                project_id=network.project_id,
+                name=good_name(new.name) if new.name else "",
+                ip_version=cidr.version,
+                cidr=str(cidr),
+                gateway_ip=str(gateway) if gateway else None,
+                enable_dhcp=new.dhcp,
+                dns_nameservers=dns,
+                allocation_pools=[{"start": str(a), "end": str(b)} for a, b in pools],
+                host_routes=routes,
+            )
+            session.add(row)
+            session.flush()
+            if new.dhcp:
+                give_dhcp_address(session, network, row, self.context.settings.host)
+            unit = Unit(Kind.NETWORK, network.id)
+            change.about(unit, row.name or row.cidr)
+            change.touch(unit)
+            return row
+
+        return self.context.perform("subnet.create", act)
+
+    def subnets(self, *, network: str | None = None, all_projects: bool = False) -> list[Subnet]:
+        """The subnets the caller may see, by name."""
+        with self.context.reading() as session:
+            if network is not None:
+                wanted = self.require(session, network).id
+                query = select(Subnet).where(Subnet.network_id == wanted)
+                return list(session.exec(query.order_by(col(Subnet.name), col(Subnet.cidr))))
+            rows = own(session, Subnet, self.caller, all_projects)
+            return rows
+
+    def subnet(self, ref: str) -> Subnet:
+        """One subnet by id or name. Raises NotFound `subnet.not_found`."""
+        with self.context.reading() as session:
+            return find(session, Subnet, ref, "subnet", self.caller)
+
+    def set_subnet(
+        self,
+        ref: str,
+        *,
+        name: str | None = None,
+        dns: Sequence[str] | None = None,
+        dhcp: bool | None = None,
+        gateway: str | None = None,
+    ) -> Subnet:
+        """Change a subnet; running guests learn it when they renew their lease."""
+        self.caller.require(Role.MEMBER, "change a subnet")
+
+        def act(change: Change) -> Subnet:
+            session = change.session
+            row = find(session, Subnet, ref, "subnet", self.caller)
+            row.name = row.name if name is None else good_name(name)
+            if dns is not None:
+                row.dns_nameservers = [str(addresses.parse_address(text)) for text in dns]
+            if gateway is not None:
+                found = _gateway(gateway, addresses.parse_network(row.cidr))
+                row.gateway_ip = str(found) if found else None
+            if dhcp is not None and dhcp != row.enable_dhcp:
+                row.enable_dhcp = dhcp
+                network = session.get_one(Network, row.network_id)
+                if dhcp:
+                    give_dhcp_address(session, network, row, self.context.settings.host)
+                else:
+                    _take_dhcp_address(session, row)
+            unit = Unit(Kind.NETWORK, row.network_id)
+            change.about(unit, row.name or row.cidr)
+            change.touch(unit)
+            return row
+
+        return self.context.perform("subnet.set", act)
+
+    def delete_subnet(self, ref: str) -> None:
+        """Remove a subnet. Raises Refused `subnet.in_use` while ports have addresses in it."""
+        self.caller.require(Role.MEMBER, "delete a subnet")
+
+        def act(change: Change) -> None:
+            session = change.session
+            row = find(session, Subnet, ref, "subnet", self.caller)
+            _take_dhcp_address(session, row)
+            left = session.exec(select(Address).where(Address.subnet_id == row.id)).all()
+            if left:
+                raise Refused("subnet.in_use", f"{len(left)} addresses of {row.cidr} are in use")
+            unit = Unit(Kind.NETWORK, row.network_id)
+            change.about(unit, row.name or row.cidr)
+            change.touch(unit)
+            session.delete(row)
+
+        self.context.perform("subnet.delete", act)
+
+    def require(self, session: Session, ref: str) -> Network:
+        """A network the caller may use. Raises NotFound `network.not_found`."""
+        shared = select(Network).where(
+            col(Network.shared), (col(Network.id) == ref) | (col(Network.name) == ref)
+        )
+        mine = select(Network).where(
+            Network.project_id == self.caller.project_id, col(Network.name) == ref
+        )
+        if not session.exec(mine).first() and (row := session.exec(shared).first()) is not None:
+            check_absent(row, "network")
+            return row
+        row = find(session, Network, ref, "network", self.caller)
+        check_absent(row, "network")
+        return row
+
+    def require_own(self, session: Session, ref: str) -> Network:
+        """A network the caller may change. Raises NotFound, Refused `right.missing`."""
+        row = self.require(session, ref)
+        if not self.caller.sees(row.project_id):
+            raise Refused("right.missing", f"network {row.name} belongs to another project")
+        return row
+
+
+def give_dhcp_address(session: Session, network: Network, subnet: Subnet, host: str) -> None:
+    """An address in the subnet for the network's DHCP port, which is made when there is none."""
+    from backends.services.port import take_address
+
+    port = session.exec(
+        select(Port).where(Port.network_id == network.id, Port.device_owner == OWNER_DHCP)
+    ).first()
+    if port is None:
+        taken = session.exec(select(Port.mac).where(Port.network_id == network.id)).all()
+        port = Port(
+            network_id=network.id,
+            project_id=network.project_id,
+            mac=addresses.fresh_mac(taken),
+            device_id=f"dhcp-{network.id}",
+            device_owner=OWNER_DHCP,
+            host=host,
+        )
+        session.add(port)
+        session.flush()
+    port.absent = False
+    take_address(session, port, subnet, None)
+
+
+def _take_dhcp_address(session: Session, subnet: Subnet) -> None:
+    query = (
+        select(Address)
+        .join(Port, col(Port.id) == col(Address.port_id))
+        .where(Address.subnet_id == subnet.id, Port.device_owner == OWNER_DHCP)
+    )
+    for address in session.exec(query):
+        port = session.get_one(Port, address.port_id)
+        session.delete(address)
+        session.flush()
+        if session.exec(select(Address).where(Address.port_id == port.id)).first() is None:
+            port.absent = True
+
+
+def _free_vlan(session: Session, host: str) -> int:
+    taken = set(session.exec(select(LocalVlan.vlan).where(LocalVlan.host == host)))
+    free = next((vlan for vlan in _VLANS if vlan not in taken), None)
+    if free is None:
+        raise Refused("network.vlan.exhausted", f"all {len(_VLANS)} VLANs of {host} are in use")
+    return free
+
+
+def _gateway(text: str, cidr: addresses.IPNetwork) -> addresses.IPAddress | None:
+    if text == "none":
+        return None
+    if text == "auto":
+        return cidr[1]
+    address = addresses.parse_address(text)
+    addresses.check_inside(address, cidr, "gateway")
+    return address
+
+
+def _route(destination: str, hop: str) -> dict[str, str]:
+    network = addresses.parse_network(destination) if destination != "0.0.0.0/0" else destination
+    return {"destination": str(network), "nexthop": str(addresses.parse_address(hop))}
+
+
+def _check_no_overlap(session: Session, network: Network, cidr: addresses.IPNetwork) -> None:
+    for other in session.exec(select(Subnet).where(Subnet.network_id == network.id)):
+        if addresses.parse_network(other.cidr).overlaps(cidr):
+            raise Refused(
+                "network.subnet.overlap",
+                f"{cidr} overlaps {other.cidr} on network {network.name}",
+            )

@@ -1,0 +1,261 @@
+"""Ports: plugs with a MAC, addresses and security groups."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from sqlmodel import Session, col, select
+
+from backends.context import Change
+from backends.errors import Refused
+from backends.records.identity import Role
+from backends.records.network import OWNER_DHCP, Address, Network, Port, Subnet
+from backends.records.security import PortSecurityGroup, SecurityGroup
+from backends.records.unit import Kind, Unit
+from backends.services import addresses, quota
+from backends.services.base import Service, check_absent, find, good_name
+from backends.services.network import Networks
+
+_MAC = re.compile(r"[0-9a-f]{2}(:[0-9a-f]{2}){5}")
+
+
+@dataclass(frozen=True, slots=True)
+class FixedAddress:
+    """A wanted address: `subnet` by id or name, `address`, or both."""
+
+    subnet: str = ""
+    address: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class PortView:
+    """A port with its addresses and the names of its groups."""
+
+    port: Port
+    addresses: tuple[tuple[str, str], ...]
+    groups: tuple[str, ...]
+
+
+class Ports(Service):
+    """Ports of the caller's project."""
+
+    def create(
+        self,
+        network: str,
+        name: str = "",
+        *,
+        fixed: Sequence[FixedAddress] = (),
+        mac: str | None = None,
+        groups: Sequence[str] | None = None,
+    ) -> Port:
+        """A new, free port. Raises Refused `network.address.*`, `port.mac.*`."""
+        self.caller.require(Role.MEMBER, "create a port")
+
+        def act(change: Change) -> Port:
+            session = change.session
+            row_network = Networks(self.context).require(session, network)
+            port = self.add(
+                session, row_network, name=name, fixed=fixed, mac=mac, groups=groups, owner=""
+            )
+            unit = Unit(Kind.NETWORK, row_network.id)
+            change.about(unit, name or port.id)
+            change.touch(unit)
+            return port
+
+        return self.context.perform("port.create", act)
+
+    def list(
+        self,
+        *,
+        network: str | None = None,
+        device: str | None = None,
+        all_projects: bool = False,
+    ) -> list[PortView]:
+        """Ports with their addresses; of a network, of an instance, or all the caller may see."""
+        with self.context.reading() as session:
+            query = select(Port).where(col(Port.absent).is_(False))
+            if not (all_projects and self.caller.admin):
+                query = query.where(Port.project_id == self.caller.project_id)
+            if network is not None:
+                wanted = Networks(self.context).require(session, network).id
+                query = query.where(Port.network_id == wanted)
+            if device is not None:
+                query = query.where(Port.device_id == device)
+            ports = session.exec(query.order_by(col(Port.name), col(Port.position), col(Port.id)))
+            return _views(session, list(ports))
+
+    def show(self, ref: str) -> PortView:
+        """One port by id or name. Raises NotFound `port.not_found`."""
+        with self.context.reading() as session:
+            return _views(session, [find(session, Port, ref, "port", self.caller)])[0]
+
+    def set(
+        self, ref: str, *, name: str | None = None, groups: Sequence[str] | None = None
+    ) -> Port:
+        """Change a port's name or its security groups."""
+        self.caller.require(Role.MEMBER, "change a port")
+
+        def act(change: Change) -> Port:
+            session = change.session
+            port = find(session, Port, ref, "port", self.caller)
+            check_absent(port, "port")
+            port.name = port.name if name is None else good_name(name)
+            if groups is not None:
+                for old in session.exec(
+                    select(PortSecurityGroup).where(PortSecurityGroup.port_id == port.id)
+                ):
+                    session.delete(old)
+                session.flush()
+                self._join(session, port, groups)
+            unit = Unit(Kind.NETWORK, port.network_id)
+            change.about(unit, port.name or port.id)
+            change.touch(unit)
+            return port
+
+        return self.context.perform("port.set", act)
+
+    def delete(self, ref: str) -> None:
+        """Remove a free port. Raises Refused `port.in_use`."""
+        self.caller.require(Role.MEMBER, "delete a port")
+
+        def act(change: Change) -> None:
+            port = find(change.session, Port, ref, "port", self.caller)
+            if port.device_id:
+                raise Refused("port.in_use", f"port {port.name or port.id} is plugged: {port.device_id}")
+            port.absent = True
+            unit = Unit(Kind.NETWORK, port.network_id)
+            change.about(unit, port.name or port.id)
+            change.touch(unit)
+
+        self.context.perform("port.delete", act)
+
+    def add(
+        self,
+        session: Session,
+        network: Network,
+        *,
+        name: str,
+        fixed: Sequence[FixedAddress],
+        mac: str | None,
+        groups: Sequence[str] | None,
+        owner: str,
+        device: str = "",
+        position: int = 0,
+    ) -> Port:
+        """Add a port's rows to a transaction: one address of each IP version, or the fixed ones."""
+        quota.check(session, self.caller.project_id, {"ports": 1})
+        port = Port(
+            network_id=network.id,
+            project_id=self.caller.project_id,
+            name=good_name(name) if name else "",
+            mac=_mac(session, network, mac),
+            device_id=device,
+            device_owner=owner,
+            host=self.context.settings.host if device else "",
+            made_for_device=bool(device),
+            position=position,
+        )
+        session.add(port)
+        session.flush()
+        for subnet, address in _wanted(session, network, fixed):
+            take_address(session, port, subnet, address)
+        self._join(session, port, ("default",) if groups is None else groups)
+        return port
+
+    def _join(self, session: Session, port: Port, groups: Sequence[str]) -> None:
+        for ref in groups:
+            group = find(session, SecurityGroup, ref, "security_group", self.caller)
+            session.add(PortSecurityGroup(port_id=port.id, group_id=group.id))
+
+
+def take_address(session: Session, port: Port, subnet: Subnet, wanted: str | None) -> Address:
+    """Give a port an address of a subnet. Within a write transaction, thus exactly once.
+
+    Raises Refused `network.address.exhausted`, `.outside`, `.taken`.
+    """
+    taken = set(session.exec(select(Address.address).where(Address.subnet_id == subnet.id)))
+    if wanted is None:
+        pools = [
+            (addresses.parse_address(pool["start"]), addresses.parse_address(pool["end"]))
+            for pool in subnet.allocation_pools
+        ]
+        address = str(addresses.next_free(pools, taken))
+    else:
+        parsed = addresses.parse_address(wanted)
+        addresses.check_inside(parsed, addresses.parse_network(subnet.cidr), "address")
+        address = str(parsed)
+        if address in taken or address == subnet.gateway_ip:
+            raise Refused("network.address.taken", f"{address} is in use on {subnet.cidr}")
+    row = Address(subnet_id=subnet.id, address=address, port_id=port.id)
+    session.add(row)
+    session.flush()
+    return row
+
+
+def _wanted(
+    session: Session, network: Network, fixed: Sequence[FixedAddress]
+) -> list[tuple[Subnet, str | None]]:
+    subnets = list(
+        session.exec(
+            select(Subnet).where(Subnet.network_id == network.id).order_by(col(Subnet.created_at))
+        )
+    )
+    if not fixed:
+        by_version = {subnet.ip_version: subnet for subnet in reversed(subnets)}
+        return [(by_version[version], None) for version in sorted(by_version)]
+    return [_fixed(each, subnets, network) for each in fixed]
+
+
+def _fixed(
+    fixed: FixedAddress, subnets: Sequence[Subnet], network: Network
+) -> tuple[Subnet, str | None]:
+    fitting = [each for each in subnets if fixed.subnet in ("", each.id, each.name)]
+    if not fitting:
+        raise Refused("subnet.not_found", f"no subnet {fixed.subnet!a} on {network.name}")
+    if not fixed.address:
+        return fitting[0], None
+    address = addresses.parse_address(fixed.address)
+    for subnet in fitting:
+        if address in addresses.parse_network(subnet.cidr):
+            return subnet, str(address)
+    raise Refused("network.address.outside", f"{address} is on no subnet of {network.name}")
+
+
+def _mac(session: Session, network: Network, wanted: str | None) -> str:
+    taken = set(session.exec(select(Port.mac).where(Port.network_id == network.id)))
+    if wanted is None:
+        return addresses.fresh_mac(taken)
+    mac = wanted.lower()
+    # The lowest bit of the first byte marks a group address (IEEE 802), which no port can have.
+    if not _MAC.fullmatch(mac) or int(mac[:2], 16) & 1:
+        raise Refused("port.mac.invalid", f"no MAC address for a port: {wanted!a}")
+    if mac in taken:
+        raise Refused("port.mac.taken", f"{mac} is in use on network {network.name}")
+    return mac
+
+
+def _views(session: Session, ports: Sequence[Port]) -> list[PortView]:
+    ids = [port.id for port in ports]
+    found: dict[str, list[tuple[str, str]]] = {}
+    groups: dict[str, list[str]] = {}
+    for start in range(0, len(ids), 500):
+        part = ids[start : start + 500]
+        for row in session.exec(select(Address).where(col(Address.port_id).in_(part))):
+            found.setdefault(row.port_id, []).append((row.subnet_id, row.address))
+        for port_id, name in session.exec(
+            select(PortSecurityGroup.port_id, SecurityGroup.name)
+            .join(SecurityGroup, col(SecurityGroup.id) == col(PortSecurityGroup.group_id))
+            .where(col(PortSecurityGroup.port_id).in_(part))
+        ):
+            groups.setdefault(port_id, []).append(name)
+    return [
+        PortView(
+            port, tuple(sorted(found.get(port.id, ()))), tuple(sorted(groups.get(port.id, ())))
+        )
+        for port in ports
+    ]
+
+
+__all__ = ["OWNER_DHCP", "FixedAddress", "PortView", "Ports", "take_address"]

@@ -1,0 +1,96 @@
+"""Quotas: counted inside the transaction that creates, never stored."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import func
+from sqlmodel import Session, col, select
+
+from backends.errors import Refused
+from backends.records.tables import (
+    Instance,
+    Network,
+    Port,
+    Quota,
+    SecurityGroup,
+    SecurityGroupRule,
+    Subnet,
+    Volume,
+)
+
+# OpenStack's own defaults (Nova, Neutron, Cinder configuration references). RAM in MiB.
+DEFAULTS: dict[str, int] = {
+    "instances": 10,
+    "cores": 20,
+    "ram": 51200,
+    "volumes": 10,
+    "gigabytes": 1000,
+    "networks": 100,
+    "subnets": 100,
+    "ports": 500,
+    "security-groups": 10,
+    "security-group-rules": 100,
+}
+UNLIMITED = -1
+
+
+def limits(session: Session, project_id: str) -> dict[str, int]:
+    """The project's limits: its own where set, else the defaults."""
+    rows = session.exec(select(Quota).where(Quota.project_id == project_id))
+    return DEFAULTS | {row.resource: row.limit for row in rows}
+
+
+def usage(session: Session, project_id: str) -> dict[str, int]:
+    """What the project uses now, by resource."""
+    return {resource: _count(session, project_id, resource) for resource in DEFAULTS}
+
+
+def check(session: Session, project_id: str, wanted: dict[str, int]) -> None:
+    """Whether the project may have so much more. Within a write transaction, thus exact.
+
+    Raises Refused `quota.exceeded`.
+    """
+    allowed = limits(session, project_id)
+    for resource, more in wanted.items():
+        limit = allowed[resource]
+        if limit == UNLIMITED:
+            continue
+        used = _count(session, project_id, resource)
+        if used + more > limit:
+            raise Refused(
+                "quota.exceeded",
+                f"{resource}: {used} of {limit} are used and {more} more do not fit;"
+                f" see `quarterdeck quota show`",
+            )
+
+
+def _count(session: Session, project_id: str, resource: str) -> int:
+    amount, table, filters = _amounts()[resource]
+    query = select(amount).select_from(table).where(table.project_id == project_id, *filters)
+    if table is SecurityGroup and resource == "security-group-rules":
+        query = (
+            select(amount)
+            .select_from(SecurityGroupRule)
+            .join(SecurityGroup, col(SecurityGroup.id) == col(SecurityGroupRule.group_id))
+            .where(SecurityGroup.project_id == project_id)
+        )
+    return int(session.exec(query).one() or 0)
+
+
+def _amounts() -> dict[str, tuple[Any, Any, tuple[Any, ...]]]:
+    count = func.count()
+    there = (col(Instance.absent).is_(False),)
+    volume = (col(Volume.absent).is_(False),)
+    return {
+        "instances": (count, Instance, there),
+        "cores": (func.sum(Instance.vcpus), Instance, there),
+        "ram": (func.sum(Instance.ram), Instance, there),
+        "volumes": (count, Volume, volume),
+        "gigabytes": (func.sum(Volume.size), Volume, volume),
+        "networks": (count, Network, (col(Network.absent).is_(False),)),
+        "subnets": (count, Subnet, ()),
+        "ports": (count, Port, (col(Port.absent).is_(False), col(Port.device_owner) != "network:dhcp")),
+        "security-groups": (count, SecurityGroup, ()),
+        "security-group-rules": (count, SecurityGroup, ()),
+    }
