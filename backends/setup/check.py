@@ -34,11 +34,15 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """One thing that is looked at. `run` changes nothing and answers within seconds."""
+    """One thing that is looked at. `run` changes nothing and answers within seconds.
+
+    Where it `needs_root`, its failure for another caller says nothing.
+    """
 
     code: str
     title: str
     run: Callable[[Host], Finding]
+    needs_root: bool = False
 
 
 @dataclass(frozen=True, slots=True)

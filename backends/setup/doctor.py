@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from backends.errors import QuarterdeckError, Usage
 from backends.hosts import Host, LocalHost
 from backends.setup import daemons
-from backends.setup.check import Check, Finding, Result, Status, fail
+from backends.setup.check import Check, Finding, Result, Status, ask, fail, skip
 from backends.setup.checks import clouds, guests, network, storage, system, terminal
 
 CHECKS: tuple[Check, ...] = (
@@ -42,8 +42,9 @@ def run_checks(
 ) -> Iterator[tuple[Check, Finding]]:
     """Run checks side by side; they come in the order given, each as soon as it can."""
     here = host or LocalHost(read_only=True)
+    root = ask(here, ("id", "-u")).stdout.strip() == "0"
     with ThreadPoolExecutor(_THREADS, thread_name_prefix="doctor") as pool:
-        waiting = [(check, pool.submit(_examine, check, here)) for check in checks]
+        waiting = [(check, pool.submit(_examine, check, here, root)) for check in checks]
         for check, future in waiting:
             yield check, future.result()
 
@@ -77,11 +78,14 @@ def _is_meant(check: Check, wanted: str) -> bool:
     return check.code == wanted or check.code.startswith(f"{wanted}.")
 
 
-def _examine(check: Check, host: Host) -> Finding:
+def _examine(check: Check, host: Host, root: bool) -> Finding:
     """One check that cannot end is a finding, not the end of the others."""
     try:
-        return check.run(host)
+        found = check.run(host)
     except QuarterdeckError as error:
-        return fail(error.message)
+        found = fail(error.message)
     except (OSError, ValueError, LookupError, TypeError) as error:
-        return fail(f"it could not be looked at: {error}")
+        found = fail(f"it could not be looked at: {error}")
+    if found.status is Status.FAIL and check.needs_root and not root:
+        return skip(f"only root can tell ({found.evidence})")
+    return found

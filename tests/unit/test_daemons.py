@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 import socket
+from collections.abc import Sequence
 from pathlib import Path
 
 import psutil
 import pytest
 
 from backends.errors import Refused
-from backends.hosts import LocalHost
+from backends.hosts import LocalHost, Output
 from backends.setup import daemons, kvm
 from backends.setup.daemons import Daemon
 
@@ -106,3 +107,44 @@ def test_changes_need_root(node: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(Refused, match=r"setup\.root\.needed"):
         daemons.ensure_running(print, LocalHost())
     assert node.exists()
+
+
+class Witness(LocalHost):
+    """A host that starts nothing, and lets the daemon be up after the first command."""
+
+    def __init__(self) -> None:
+        super().__init__("witness")
+        self.commands: list[tuple[str, ...]] = []
+
+    def run(
+        self,
+        argv: Sequence[str],
+        *,
+        stdin: str | None = None,
+        timeout: float = 30.0,
+        reads: bool = False,
+        check: bool = True,
+    ) -> Output:
+        self.commands.append(tuple(argv))
+        return Output(0, "", "")
+
+
+@pytest.mark.parametrize(
+    ("systemd", "command"),
+    [(True, ("systemctl", "start", "it.socket")), (False, ("itd", "-d"))],
+)
+def test_daemon_that_is_down_is_started_by_what_keeps_the_machine(
+    node: Path, monkeypatch: pytest.MonkeyPatch, systemd: bool, command: tuple[str, ...]
+) -> None:
+    node.unlink()
+    host = Witness()
+    absent = kvm.Verdict(kvm.State.ABSENT, "there is no node")
+    monkeypatch.setattr(kvm, "verdict", lambda **_: absent)
+    monkeypatch.setattr(daemons, "is_systemd", lambda: systemd)
+    monkeypatch.setattr(daemons, "DAEMONS", (Daemon("it", (), (), ("it.socket",), ("itd", "-d")),))
+    monkeypatch.setattr(Daemon, "is_up", lambda _: bool(host.commands))
+    said: list[str] = []
+    daemons.ensure_running(said.append, host)
+    daemons.ensure_running(said.append, host)
+    assert host.commands == [command]
+    assert said == ["it started"]

@@ -307,6 +307,13 @@ def test_one_check_that_fails_to_look_spoils_no_other() -> None:
     assert "Permission denied" in found[1].evidence
 
 
+def test_what_only_root_can_tell_is_no_failure_for_others() -> None:
+    denied = {"ovs-vsctl": (1, "", "Permission denied\n")}
+    for user, status in (("0", FAIL), ("1000", SKIP)):
+        host = PaperHost(commands={**denied, "id": (0, user, "")})
+        assert doctor.run(["ovs.database"], host)[0].status is status
+
+
 def test_checks_are_chosen_by_code_and_by_group() -> None:
     assert [check.code for check in doctor.choose(["kvm.usable"])] == ["kvm.usable"]
     groups = {check.code.split(".")[0] for check in doctor.choose(["net", "ovs"])}

@@ -111,11 +111,11 @@ def config_drives(host: Host) -> Finding:
 
 
 CHECKS = (
-    Check("kvm.usable", "KVM runs a guest", usable),
-    Check("libvirt.answers", "libvirt", libvirt),
+    Check("kvm.usable", "KVM runs a guest", usable, needs_root=True),
+    Check("libvirt.answers", "libvirt", libvirt, needs_root=True),
     Check("libvirt.version", "libvirt's version", libvirt_version),
     Check("libvirt.emulator", "QEMU, as libvirt sees it", emulator),
-    Check("libvirt.virtlogd", "virtlogd", virtlogd),
+    Check("libvirt.virtlogd", "virtlogd", virtlogd, needs_root=True),
     Check("qemu.binary", "QEMU", qemu),
     Check("qemu.img", "qemu-img", qemu_img),
     Check("qemu.firmware", "UEFI firmware", firmware),

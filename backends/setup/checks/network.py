@@ -142,15 +142,15 @@ def bridge_filter(host: Host) -> Finding:
 
 CHECKS = (
     Check("net.tun", "TUN/TAP", tun),
-    Check("net.namespaces", "Network namespaces", namespaces),
-    Check("net.nftables", "nftables", nftables),
+    Check("net.namespaces", "Network namespaces", namespaces, needs_root=True),
+    Check("net.nftables", "nftables", nftables, needs_root=True),
     Check("net.conntrack", "conntrack", conntrack),
     Check("net.dnsmasq", "dnsmasq", dnsmasq),
     Check("net.ethtool", "ethtool", ethtool),
     Check("net.forwarding", "IP forwarding", forwarding),
     Check("net.bridge-filter", "Firewall on bridges", bridge_filter),
-    Check("ovs.database", "Open vSwitch's database", database),
-    Check("ovs.switch", "Open vSwitch's switch", switch),
+    Check("ovs.database", "Open vSwitch's database", database, needs_root=True),
+    Check("ovs.switch", "Open vSwitch's switch", switch, needs_root=True),
     Check("ovs.datapath", "Open vSwitch's datapath", switch_datapath),
-    Check("ovs.conntrack", "Open vSwitch's conntrack", switch_conntrack),
+    Check("ovs.conntrack", "Open vSwitch's conntrack", switch_conntrack, needs_root=True),
 )
