@@ -16,7 +16,7 @@ from pathlib import Path
 
 NODE = Path("/dev/kvm")
 QEMU = "qemu-system-x86_64"
-CACHE = Path("/run/quarterdeck/kvm")
+CACHE = Path("/run/quarterdeck/kvm.verdict")  # no cloud can have a name with a dot
 BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 DEADLINE = 5.0
 _REAP_SECONDS = 1.0

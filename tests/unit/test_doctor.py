@@ -99,8 +99,8 @@ COMMANDS: list[tuple[Run, tuple[str, int, str, str], Status, str]] = [
     (network.database, ("ovs-vsctl", 1, "", "database connection failed\n"), FAIL, "failed"),
     (network.switch, ("ovs-appctl", 0, "ovs-vswitchd 3.1.0\n", ""), OK, "3.1.0"),
     (network.switch, ("ovs-appctl", 1, "", "cannot read pidfile\n"), FAIL, "pidfile"),
-    (network.switch_datapath, ("ovs-dpctl", 0, "", ""), OK, "kernel"),
-    (network.switch_datapath, ("none", 0, "", ""), FAIL, "not installed"),
+    (network.switch_datapath, ("modprobe", 0, "", ""), WARN, "not loaded"),
+    (network.switch_datapath, ("modprobe", 1, "", ""), WARN, "netdev"),
     (network.namespaces, ("unshare", 0, "1: lo", ""), OK, "made and left"),
     (network.namespaces, ("unshare", 1, "", "unshare failed: denied\n"), FAIL, "denied"),
     (network.nftables, ("unshare", 0, "", ""), OK, "rules load"),
@@ -162,6 +162,9 @@ FILES: list[tuple[Run, dict[str, str], Status, str]] = [
     (guests.firmware, {"/usr/share/OVMF/OVMF_CODE_4M.fd": ""}, OK, "OVMF_CODE_4M.fd"),
     (network.tun, {}, FAIL, "/dev/net/tun"),
     (network.tun, {"/dev/net/tun": ""}, OK, ""),
+    (network.switch_datapath, {"/sys/module/openvswitch": ""}, OK, "datapath_type=system"),
+    (network.switch_conntrack, {"/sys/module/openvswitch": ""}, SKIP, "no bridge"),
+    (network.switch_conntrack, {}, OK, "userspace"),
     (network.forwarding, {"/proc/sys/net/ipv4/ip_forward": "1\n"}, OK, ""),
     (network.forwarding, {"/proc/sys/net/ipv4/ip_forward": "0\n"}, WARN, "beyond"),
     (network.bridge_filter, {}, OK, ""),
@@ -229,7 +232,7 @@ def test_leftover_cloud_is_one_without_records() -> None:
         '[["map",[["quarterdeck-cloud","kept"]]]],[["map",[]]]],"headings":["external_ids"]}'
     )
     host = PaperHost(
-        commands={"ovs-vsctl": (0, said, "")}, files={"/var/lib/quarterdeck/kept/store": ""}
+        commands={"ovs-vsctl": (0, said, "")}, files={"/var/lib/quarterdeck/kept/store.db": ""}
     )
     found = clouds.leftovers(host)
     assert found.status is WARN

@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 
 from backends.hosts import Host
-from backends.setup import datapath
 from backends.setup.check import (
     MEND_DAEMONS,
     Check,
@@ -21,6 +20,7 @@ from backends.setup.check import (
 )
 
 _TUN = Path("/dev/net/tun")
+_KERNEL_DATAPATH = Path("/sys/module/openvswitch")
 _OVS_TIMEOUT = "--timeout=3"
 # A router's needs, tried in a namespace that goes with the command.
 _NAT_RULES = """
@@ -63,19 +63,19 @@ def switch(host: Host) -> Finding:
 
 
 def switch_datapath(host: Host) -> Finding:
-    """Which datapath is used."""
-    if ask(host, ("ovs-dpctl", "--version")).status == 127:
-        return fail("ovs-dpctl is not installed", install("openvswitch-switch"))
-    if datapath.working(host) == datapath.KERNEL:
+    """Which datapath is used: the kernel's where its module is loaded."""
+    if host.exists(_KERNEL_DATAPATH):
         return ok("kernel (datapath_type=system)")
-    return warn("userspace (datapath_type=netdev): the kernel has no openvswitch; slower")
+    if ask(host, ("modprobe", "--dry-run", "--quiet", "openvswitch")).status == 0:
+        return warn("userspace: the kernel's openvswitch is not loaded", "modprobe openvswitch")
+    return warn("userspace (datapath_type=netdev), slower: the kernel has no openvswitch")
 
 
 def switch_conntrack(host: Host) -> Finding:
     """Security groups need ct(): always there in user space, a kernel feature otherwise."""
     bridges = ask(host, ("ovs-vsctl", _OVS_TIMEOUT, "--no-wait", "list-br")).stdout.split()
     if not bridges:
-        if datapath.working(host) == datapath.USERSPACE:
+        if not host.exists(_KERNEL_DATAPATH):
             return ok("part of the userspace datapath")
         return skip("no bridge to ask; the kernel datapath has it where nf_conntrack is loaded")
     features = ask(host, ("ovs-appctl", _OVS_TIMEOUT, "dpif/show-dp-features", bridges[0])).stdout
