@@ -14,6 +14,7 @@ from backends.hosts import Host, LocalHost, Output
 from backends.setup import doctor, kvm
 from backends.setup.check import Check, Finding, Status, ok
 from backends.setup.checks import clouds, guests, network, storage, system, terminal
+from backends.setup.daemons import Daemon
 
 
 @pytest.fixture(autouse=True)
@@ -86,8 +87,6 @@ COMMANDS: list[tuple[Run, tuple[str, int, str, str], Status, str]] = [
     (guests.libvirt_version, ("virsh", 1, "", "error: no\n"), SKIP, "did not say"),
     (guests.emulator, ("virsh", 0, "Running hypervisor: QEMU 7.2.22\n", ""), OK, "QEMU 7.2.22"),
     (guests.emulator, ("virsh", 0, "Cannot extract\n", ""), FAIL, "no hypervisor"),
-    (guests.virtlogd, ("virt-admin", 0, " 0 virtlogd\n", ""), OK, "answers"),
-    (guests.virtlogd, ("virt-admin", 1, "", "error: No such file\n"), FAIL, "No such file"),
     (guests.qemu, ("qemu-system", 0, "QEMU emulator version 8.2.2\n", ""), OK, "8.2.2"),
     (guests.qemu, ("qemu-system", 0, "QEMU emulator version 5.2.0\n", ""), FAIL, "older than 7.0"),
     (guests.qemu, ("none", 0, "", ""), FAIL, "not installed"),
@@ -224,6 +223,14 @@ def test_kvm_that_does_not_run_a_guest_is_worse_than_none(
     monkeypatch.setattr(kvm, "verdict", lambda: kvm.Verdict(state, "as it is"))
     found = guests.usable(PaperHost())
     assert (found.status, found.mend) == (status, mend)
+
+
+@pytest.mark.parametrize(("up", "status"), [(True, OK), (False, FAIL)])
+def test_virtlogd_is_asked_at_its_socket(
+    monkeypatch: pytest.MonkeyPatch, up: bool, status: Status
+) -> None:
+    monkeypatch.setattr(Daemon, "is_up", lambda _: up)
+    assert guests.virtlogd(PaperHost()).status is status
 
 
 def test_leftover_cloud_is_one_without_records() -> None:
