@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from urllib.parse import urlsplit
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,7 +21,7 @@ class ImportImage:
 
     @property
     def text(self) -> str:
-        return f"import image {self.id} from {self.source}"
+        return f"import image {self.id} from {_without_password(self.source)}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,3 +81,14 @@ class RemoveInstanceFiles:
     @property
     def text(self) -> str:
         return f"remove the files of {self.instance_id}"
+
+
+def _without_password(source: str) -> str:
+    """The path or URL, without a user and password that the URL may hold."""
+    if "@" not in source or "://" not in source:
+        return source
+    try:
+        parts = urlsplit(source)
+    except ValueError:
+        return "a URL that cannot be read"
+    return parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()

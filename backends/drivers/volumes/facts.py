@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class VolumeFact:
-    """A volume on this host. `size` in bytes; `label` is its JSON label, empty where it has none."""
+    """A volume on this host: `size` in bytes, `label` its JSON label (empty where it has none)."""
 
     id: str
     driver: str

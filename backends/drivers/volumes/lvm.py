@@ -105,7 +105,7 @@ class LogicalVolumes:
     def _own(self, volume_id: str) -> _Row | None:
         """The volume, or None. Raises Refused `volume.foreign` where its name is another's."""
         name = _PREFIX + check_id(volume_id)
-        listed = self._list(f"vg_name={self._require_group()} && lv_name={name}")
+        listed = self._list(f'vg_name="{self._require_group()}" && lv_name="{name}"')
         if not listed:
             return None
         rows = [row for row in map(_row, listed) if row is not None]
@@ -121,7 +121,7 @@ class LogicalVolumes:
     def _rows(self) -> list[_Row]:
         if not self._group:
             return []
-        listed = self._list(f"vg_name={self._group} && tags={tags.OWN}")
+        listed = self._list(f'vg_name="{self._group}" && tags={tags.OWN}')
         return [row for row in map(_row, listed) if row is not None]
 
     def _list(self, selection: str) -> list[dict[str, str]]:
@@ -160,7 +160,9 @@ class LogicalVolumes:
 def _row(values: Mapping[str, str]) -> _Row | None:
     own_tags = tuple(values["lv_tags"].split(","))
     owner = tags.read(own_tags)
-    return owner and _Row(values["lv_name"], int(values["lv_size"]), owner, own_tags)
+    if owner is None:
+        return None
+    return _Row(values["lv_name"], int(values["lv_size"]), owner, own_tags)
 
 
 def _each(option: str, values: Sequence[str]) -> list[str]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class CreateVolume:
-    """Make an empty volume of `size` bytes with its label: a logical volume, or a sparse raw file."""
+    """Make an empty volume of `size` bytes with its label: a logical volume or a sparse file."""
 
     id: str
     driver: str

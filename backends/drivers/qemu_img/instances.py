@@ -1,0 +1,165 @@
+"""The files of instances: their root disks and config drives."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from pathlib import Path, PurePosixPath
+
+from backends.drivers.labels.names import check_id, is_id
+from backends.drivers.qemu_img import formats
+from backends.drivers.qemu_img.facts import InstanceFiles
+from backends.drivers.qemu_img.images import Images
+from backends.drivers.qemu_img.steps import CreateConfigDrive, CreateOverlay
+from backends.errors import MachineFailed, Refused
+from backends.hosts import Host
+from backends.settings import Settings
+
+_CONFIG = "config-"
+_ISO = ".iso"
+# The layout that OpenStack gives its config drives, so that cloud-init finds long names.
+_ISO_OPTIONS = (
+    "-quiet",
+    "-volid",
+    "config-2",
+    "-joliet",
+    "-rational-rock",
+    "-ldots",
+    "-allow-lowercase",
+    "-allow-multidot",
+    "-l",
+)
+_MAKERS = (("genisoimage",), ("xorriso", "-as", "mkisofs"))
+
+
+class InstanceFolders:
+    """The folders of one cloud's instances."""
+
+    def __init__(self, settings: Settings, host: Host, images: Images) -> None:
+        self._settings = settings
+        self._host = host
+        self._images = images
+
+    def create_overlay(self, step: CreateOverlay) -> None:
+        """Make the root disk, unless there is one: it may hold what the guest wrote.
+
+        Raises MachineFailed `image.missing`; Refused `overlay.too_small`, `image.format.unknown`.
+        """
+        disk = self._settings.overlay(check_id(step.instance_id))
+        if self._host.exists(disk):
+            return
+        self._host.make_dir(disk.parent)
+        new = disk.with_name(f".{disk.name}.partial")
+        self._host.remove(new)
+        size = [str(step.size)] if step.size else []
+        base = self._backing(step)
+        self._host.run(["qemu-img", "create", "-q", "-f", "qcow2", *base, str(new), *size])
+        self._publish(new, disk, "0600")
+
+    def create_config_drive(self, step: CreateConfigDrive) -> None:
+        """Make the drive under its digest's name, then remove older ones."""
+        folder = self._settings.instance(check_id(step.instance_id))
+        drive = folder / f"{_CONFIG}{check_id(step.digest)}{_ISO}"
+        if not self._host.exists(drive):
+            self._host.make_dir(folder)
+            tree = folder / ".config"
+            self._host.remove_tree(tree)
+            # What goes into it may be secret: nobody else may look in, not even for a moment.
+            self._host.make_dir(tree, 0o700)
+            try:
+                for name, text in step.files:
+                    self._host.write_text(tree / _inside(name), text)
+                new = folder / f".{drive.name}.partial"
+                self._master(tree, new)
+                self._publish(new, drive, "0400")
+            finally:
+                self._host.remove_tree(tree)
+        for name in self._host.list_dir(folder):
+            if _digest(name) and name != drive.name:
+                self._host.remove(folder / name)
+
+    def remove(self, instance_id: str) -> None:
+        """Remove the instance's folder and all in it."""
+        self._host.remove_tree(self._settings.instance(check_id(instance_id)))
+
+    def facts(self, ids: Collection[str] | None) -> Mapping[str, InstanceFiles]:
+        """What the folders hold: of all instances, or of those of `ids` that have one."""
+        folder = self._settings.instance("")
+        if not self._host.exists(folder):
+            return {}
+        if ids is None:
+            return self._find(folder)
+        found = {}
+        for each in ids:
+            path = self._settings.instance(check_id(each))
+            if self._host.exists(path):
+                found[each] = _files(each, self._host.list_dir(path))
+        return found
+
+    def _find(self, folder: Path) -> Mapping[str, InstanceFiles]:
+        """One command for any number of instances, on any host."""
+        listed = self._host.run(
+            ["find", str(folder), "-mindepth", "1", "-maxdepth", "2", "-printf", "%P\\n"],
+            reads=True,
+        )
+        names: dict[str, list[str]] = {}
+        for line in listed.stdout.splitlines():
+            instance_id, _, name = line.partition("/")
+            if is_id(instance_id):
+                names.setdefault(instance_id, []).append(name)
+        return {each: _files(each, inside) for each, inside in names.items()}
+
+    def _backing(self, step: CreateOverlay) -> list[str]:
+        if step.image_id is None:
+            return []
+        if step.image_format not in formats.QEMU_NAMES:
+            raise Refused("image.format.unknown", f"{step.image_format!r} is no disk format")
+        image = self._images.describe(step.image_id)
+        if 0 < step.size < image.virtual_size:
+            raise Refused(
+                "overlay.too_small",
+                f"a disk of {step.size} bytes cannot hold image {step.image_id}, "
+                f"which needs {image.virtual_size}; use a flavor with a larger disk",
+            )
+        base = self._settings.image(step.image_id)
+        return ["-b", str(base), "-F", formats.QEMU_NAMES[step.image_format]]
+
+    def _master(self, tree: Path, target: Path) -> None:
+        """Write the ISO with whichever of the two programs is there."""
+        self._host.remove(target)
+        for maker in _MAKERS:
+            try:
+                self._host.run([*maker, *_ISO_OPTIONS, "-o", str(target), str(tree)])
+            except MachineFailed as error:
+                if error.code == "host.command.missing" and maker != _MAKERS[-1]:
+                    continue
+                raise
+            return
+
+    def _publish(self, new: Path, path: Path, mode: str) -> None:
+        self._host.run(["chmod", mode, str(new)])
+        self._host.run(["mv", "--no-target-directory", str(new), str(path)])
+
+
+def _inside(name: str) -> PurePosixPath:
+    """The name, if it stays in the drive. Raises Refused `config.path.invalid`."""
+    path = PurePosixPath(name)
+    if path.is_absolute() or ".." in path.parts or not path.parts or "\0" in name:
+        raise Refused("config.path.invalid", f"{name[:80]!r} cannot be a file of a config drive")
+    return path
+
+
+def _files(instance_id: str, names: list[str]) -> InstanceFiles:
+    digests = sorted(filter(None, map(_digest, names)))
+    return InstanceFiles(
+        instance_id,
+        overlay="disk.qcow2" in names,
+        # Two are there when a kill came between making one and removing the other: neither fits.
+        config=digests[0] if len(digests) == 1 else "",
+    )
+
+
+def _digest(name: str) -> str:
+    """The digest in a config drive's name; empty for any other name."""
+    if not (name.startswith(_CONFIG) and name.endswith(_ISO)):
+        return ""
+    return name.removeprefix(_CONFIG).removesuffix(_ISO)
