@@ -35,8 +35,9 @@ seconds_since() {
 # stage NAME COMMAND...: run it with its output in the log; one line says how it went. On a terminal
 # the line lives meanwhile. Upon failure the log's tail is shown.
 stage() {
-    local name=$1 began=${EPOCHREALTIME/[.,]/} status=0 job
+    local name=$1 began=${EPOCHREALTIME/[.,]/} status=0 job start
     shift
+    start=$(wc -l 2>/dev/null <"$LOG" || echo 0)
     printf '\n== %s, %s\n' "$name" "$(date)" >>"$LOG"
     if [ -t 1 ]; then
         "$@" >>"$LOG" 2>&1 &
@@ -60,7 +61,7 @@ stage() {
     else
         printf '  %-28s failed after %s s; the end of %s:\n' \
             "$name" "$(seconds_since "$began")" "$LOG" >&2
-        tail -n 20 "$LOG" | sed 's/^/    /' >&2
+        tail -n "+$((start + 3))" "$LOG" | tail -n 20 | sed 's/^/    /' >&2
     fi
     return "$status"
 }
