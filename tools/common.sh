@@ -13,6 +13,7 @@ else
 fi
 LOG=$CACHE/setup.log
 mkdir -p "$CACHE"
+: >>"$LOG"
 
 # as_root COMMAND...: run it as root, with sudo where we are somebody else.
 as_root() {
