@@ -95,5 +95,4 @@ class Machine:
 
     def close(self) -> None:
         """Close the connections that are kept."""
-        self.ovs.close()
         self.libvirt.close()

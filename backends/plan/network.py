@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 
-from backends.drivers.dnsmasq.config import DhcpHost, DhcpSubnet, build
+from backends.drivers.dnsmasq.config import DhcpHost, DhcpNetwork, DhcpSubnet, build
 from backends.drivers.dnsmasq.steps import ServeDhcp, StopDhcp, digest
 from backends.drivers.facts import Facts
 from backends.drivers.labels.steps import RemoveLabel, WriteLabel
@@ -100,7 +100,7 @@ def _serve(
         steps.append(
             SetInterface(name, port.interface, port.mac, network.mtu, addresses, checksums)
         )
-    files = dhcp_files(network, port, served, records)
+    files = dhcp_files(network, port, served, records, settings)
     dhcp = facts.dhcp.get(network.id)
     if dhcp is None or dhcp.pid is None or not dhcp.files == dhcp.loaded == digest(files):
         steps.append(ServeDhcp(network.id, name, files))
@@ -108,23 +108,23 @@ def _serve(
 
 
 def dhcp_files(
-    network: Network, port: Port, served: list[Subnet], records: Records
+    network: Network, port: Port, served: list[Subnet], records: Records, settings: Settings
 ) -> tuple[tuple[str, str], ...]:
     """dnsmasq's files: one host line for every port, the DHCP port's own aside."""
-    subnets = [
+    subnets = tuple(
         DhcpSubnet(
             id=subnet.id,
             cidr=subnet.cidr,
-            gateway=subnet.gateway_ip or "",
+            gateway=subnet.gateway_ip,
             dns=tuple(subnet.dns_nameservers),
             host_routes=tuple(
                 (route["destination"], route["nexthop"]) for route in subnet.host_routes
             ),
         )
         for subnet in sorted(served, key=lambda each: each.id)
-    ]
+    )
     ids = {subnet.id for subnet in served}
-    hosts = [
+    hosts = tuple(
         DhcpHost(
             mac=each.mac,
             addresses=tuple(
@@ -136,9 +136,16 @@ def dhcp_files(
         )
         for each in records.ports_on.get(network.id, ())
         if each.id != port.id and not each.absent
-    ]
+    )
     return build(
-        interface=port.interface, subnets=subnets, hosts=hosts, mtu=network.mtu, domain=DNS_DOMAIN
+        DhcpNetwork(
+            folder=settings.dhcp(network.id),
+            interface=port.interface,
+            mtu=network.mtu,
+            subnets=subnets,
+            hosts=hosts,
+            domain=DNS_DOMAIN,
+        )
     )
 
 

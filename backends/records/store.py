@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Engine, event, text
+from sqlalchemy import Connection, Engine, event, text
 from sqlalchemy.exc import IntegrityError, OperationalError
 from sqlalchemy.pool import NullPool, QueuePool
 from sqlmodel import Session, create_engine
@@ -63,10 +63,9 @@ class Store:
             raise Refused("store.readonly", "read-only: the records cannot be changed here")
         with Session(self.engine, expire_on_commit=False) as session:
             try:
-                if self.engine.dialect.name == "sqlite":
-                    session.connection().execute(text("BEGIN IMMEDIATE"))
-                else:
-                    session.connection().execute(text("SELECT pg_advisory_xact_lock(7461)"))
+                connection = session.connection(execution_options={"writes": True})
+                if connection.dialect.name != "sqlite":
+                    connection.execute(text("SELECT pg_advisory_xact_lock(7461)"))
                 yield session
                 session.commit()
             except IntegrityError as error:
@@ -120,6 +119,13 @@ def _sqlite(url: str, read_only: bool) -> Engine:
         return connection
 
     engine = create_engine("sqlite://", creator=connect, poolclass=QueuePool, pool_size=8)
+
+    @event.listens_for(engine, "begin")
+    def _begin(connection: Connection) -> None:
+        # A reader sees one moment of the store; a writer has it for itself from the start.
+        writes = connection.get_execution_options().get("writes", False)
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
     return engine
 
 

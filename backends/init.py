@@ -1,0 +1,77 @@
+"""Make a cloud: its store, the first domain, project and user, the usual flavors."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+
+from sqlmodel import Session, select
+
+from backends.cloud import Access, Cloud, bridge_name, store_url
+from backends.context import Change
+from backends.errors import Refused
+from backends.records.flavor import Flavor
+from backends.records.host import CloudRecord, HostRecord
+from backends.records.identity import DEFAULT_DOMAIN, Domain, Project, Role, RoleAssignment, User
+from backends.records.store import Store
+from backends.records.unit import Kind, Unit
+from backends.services.identity import add_project
+from backends.settings import check_cloud_name
+
+# Name, vCPUs, RAM in MiB, disk in GiB: the sizes OpenStack shipped for years.
+FLAVORS: Sequence[tuple[str, int, int, int]] = (
+    ("m1.tiny", 1, 512, 1),
+    ("m1.small", 1, 2048, 20),
+    ("m1.medium", 2, 4096, 40),
+    ("m1.large", 4, 8192, 80),
+)
+
+
+def init(access: Access, *, volume_group: str = "") -> bool:
+    """Make the cloud unless it is there; whether it was made.
+
+    Raises Refused `caller.not_root`, `cloud.name.invalid`, `store.*`.
+    """
+    if os.geteuid() != 0:
+        raise Refused("caller.not_root", "a cloud is made by root; run it with sudo")
+    check_cloud_name(access.cloud)
+    store = Store(store_url(access))
+    try:
+        store.prepare()
+        with store.write() as session:
+            if session.exec(select(CloudRecord)).first() is not None:
+                return False
+            add_cloud(session, access.cloud, volume_group)
+            change = Change(session)
+            project = add_project(change, Project(name="admin", description="The cloud's own"))
+            _add_admin(session, project)
+            for name, vcpus, ram, disk in FLAVORS:
+                session.add(Flavor(name=name, vcpus=vcpus, ram=ram, disk=disk))
+    finally:
+        store.close()
+    cloud = Cloud.open(access)
+    try:
+        host = Unit(Kind.HOST, cloud.settings.host)
+        cloud.context.converge("cloud.init", [host, Unit(Kind.PROJECT, project.id)])
+    finally:
+        cloud.close()
+    return True
+
+
+def add_cloud(session: Session, name: str, volume_group: str) -> CloudRecord:
+    """The rows that every cloud has before anybody uses it."""
+    record = CloudRecord(name=name, bridge=bridge_name(name), volume_group=volume_group)
+    session.add(record)
+    session.add(HostRecord(name=os.uname().nodename))
+    session.add(Domain(id=DEFAULT_DOMAIN, name="Default"))
+    session.flush()
+    return record
+
+
+def _add_admin(session: Session, project: Project) -> None:
+    """The user that local root acts as. It has no password until one is set."""
+    user = User(name="admin", default_project_id=project.id)
+    session.add(user)
+    session.flush()
+    session.add(RoleAssignment(role=Role.ADMIN, user_id=user.id))
+    session.add(RoleAssignment(role=Role.ADMIN, user_id=user.id, project_id=project.id))
