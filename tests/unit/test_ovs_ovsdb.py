@@ -12,23 +12,29 @@ from typing import Any
 
 import pytest
 
+from backends.drivers.ovs.driver import OvsDriver
 from backends.drivers.ovs.ovsdb import DatabaseRefused, Ovsdb, atoms, mapping, row_ids
+from backends.drivers.ovs.steps import AddBridge
+from backends.drivers.ovs.watch import watch
 from backends.errors import MachineFailed
+from backends.hosts import LocalHost
+from backends.settings import Settings
 
 Serve = Callable[[socket.socket], None]
 
 
 @contextmanager
-def server(path: Path, serve: Serve) -> Iterator[Ovsdb]:
-    """A server that treats one connection as `serve` does."""
+def server(path: Path, *serves: Serve) -> Iterator[Ovsdb]:
+    """A server that treats one connection after the other as `serves` do."""
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as listener:
         listener.bind(str(path))
         listener.listen()
 
         def accept() -> None:
-            peer, _ = listener.accept()
-            with peer:
-                serve(peer)
+            for serve in serves:
+                peer, _ = listener.accept()
+                with peer:
+                    serve(peer)
 
         thread = threading.Thread(target=accept)
         thread.start()
@@ -128,3 +134,42 @@ def test_sets_maps_and_references_off_the_wire() -> None:
     assert mapping(["map", [["a", "b"]]]) == {"a": "b"}
     assert row_ids(["uuid", "u"]) == ["u"]
     assert row_ids(["set", [["uuid", "u"], ["uuid", "v"]]]) == ["u", "v"]
+
+
+def test_a_switch_that_does_not_follow_is_told(tmp_path: Path) -> None:
+    def stuck(peer: socket.socket) -> None:
+        changed = _message(peer)
+        results: list[Any] = [{}] * (len(changed["params"]) - 2) + [{"rows": [{"next_cfg": 8}]}]
+        _answer(peer, {"id": changed["id"], "result": results, "error": None})
+        wait = _message(peer)
+        assert wait["params"][1]["where"] == [["cur_cfg", ">=", 8]]
+        refusal = [{"error": "timed out", "details": "wait timed out"}]
+        _answer(peer, {"id": wait["id"], "result": refusal, "error": None})
+
+    settings = Settings("c", tmp_path, tmp_path, "here")
+    no_bridge = _with([{"rows": []}])
+    with server(tmp_path / "db", no_bridge, stuck) as database:
+        driver = OvsDriver(settings, LocalHost(), database)
+        with pytest.raises(MachineFailed) as failed:
+            driver.apply(AddBridge("br-x", "netdev", (("quarterdeck-cloud", "c"),)), print)
+    assert failed.value.code == "ovs.switch.stuck"
+
+
+def test_a_watch_connects_again_and_says_so(tmp_path: Path) -> None:
+    seen: list[frozenset[str]] = []
+    stop = threading.Event()
+
+    def monitored(peer: socket.socket) -> None:
+        _answer(peer, {"id": _message(peer)["id"], "result": {}, "error": None})
+        row = {"name": f"tap{len(seen)}", "external_ids": ["map", []]}
+        update = {"Interface": {"u": {"new": row}}}
+        _answer(peer, {"id": None, "method": "update", "params": [None, update]})
+
+    def note(names: frozenset[str]) -> None:
+        seen.append(names)
+        if len(seen) == 4:
+            stop.set()
+
+    with server(tmp_path / "db", monitored, monitored) as database:
+        watch(Settings("c", tmp_path, tmp_path, "here"), note, stop, database)
+    assert [bool(names) for names in seen] == [False, True, False, True]
