@@ -43,8 +43,6 @@ def _image_present(session: Session, id_: str, machine: Machine) -> None:
     if image is None or image.imported:
         return
     found = machine.qemu_img.describe(id_)
-    if found is None:
-        return
     image.size, image.virtual_size = found.size, found.virtual_size
     image.sha256, image.sha512 = found.sha256, found.sha512
     image.imported, image.source = True, None

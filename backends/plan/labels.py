@@ -14,8 +14,19 @@ from sqlmodel import SQLModel
 from backends.records.snapshot import Records
 from backends.records.tables import Image, Instance, Network, Port, Project, Volume
 
-# What another process may not see, or what only says how far the work is.
-_LEFT_OUT = frozenset({"user_data", "source", "absent", "made", "imported"})
+# What others may not see, what only says how far the work is, and what the machine itself tells.
+_LEFT_OUT = frozenset(
+    {
+        "user_data",
+        "source",
+        "absent",
+        "made",
+        "imported",
+        "power",
+        "boots",
+        "soft_reboots",
+    }
+)
 
 
 def fields(row: SQLModel) -> dict[str, Any]:
