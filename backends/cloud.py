@@ -5,12 +5,12 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
 from sqlmodel import Session, select
 
+from backends.access import RUN_ROOT, STATE_ROOT, Access
 from backends.caller import Caller
 from backends.context import Context
 from backends.drivers.machine import Machine
@@ -35,26 +35,16 @@ from backends.services.volume import Volumes
 from backends.settings import DEFAULT_CLOUD, Settings, check_cloud_name
 from backends.traits import datapath, domain_type
 
-STATE_ROOT = Path("/var/lib/quarterdeck")
-RUN_ROOT = Path("/run/quarterdeck")
-
-
-@dataclass(frozen=True, slots=True)
-class Access:
-    """Which cloud, and as whom: what the command line and the environment say.
-
-    `user` None is local root as the cloud's admin; `project` None is the user's default project.
-    `store` is a database URL or path, empty for SQLite in the cloud's state folder.
-    """
-
-    cloud: str = DEFAULT_CLOUD
-    user: str | None = None
-    password: str | None = None
-    project: str | None = None
-    read_only: bool = False
-    store: str = ""
-    state_root: Path = STATE_ROOT
-    run_root: Path = RUN_ROOT
+__all__ = [
+    "RUN_ROOT",
+    "STATE_ROOT",
+    "Access",
+    "Cloud",
+    "bridge_name",
+    "open_store",
+    "settings_of",
+    "store_url",
+]
 
 
 class Cloud:
