@@ -99,7 +99,7 @@ def parse_domain(xml: str) -> Parsed:
         name=domain.findtext("name", ""),
         metadata=None if own is None else _read_metadata(own),
         vcpus=int(domain.findtext("vcpu", "0")),
-        ram=int(domain.findtext("memory", "0")) // 1024,
+        ram=_mebibytes(domain.find("memory")),
         disks=frozenset(serial for serial in serials if serial),
         nics=frozenset(port for port in ports if port),
     )
@@ -147,6 +147,13 @@ def _read_metadata(element: Element) -> Metadata:
         hard_reboots=_number(element.get("hard_reboots")),
         soft_reboots=_number(element.get("soft_reboots")),
     )
+
+
+def _mebibytes(memory: Element | None) -> int:
+    """libvirt answers in KiB; we ask in MiB."""
+    if memory is None:
+        return 0
+    return _number(memory.text) // (1 if memory.get("unit") == "MiB" else 1024)
 
 
 def _number(text: str | None) -> int:
