@@ -1,8 +1,8 @@
-"""Which cloud, and as whom. Imports next to nothing, so that a screen can be shown before the rest."""
+"""Which cloud, and as whom. Imports next to nothing, so that a screen can be shown early."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from backends.settings import DEFAULT_CLOUD
@@ -21,9 +21,9 @@ class Access:
 
     cloud: str = DEFAULT_CLOUD
     user: str | None = None
-    password: str | None = None
+    password: str | None = field(default=None, repr=False)
     project: str | None = None
     read_only: bool = False
-    store: str = ""
+    store: str = field(default="", repr=False)  # its URL may hold a password
     state_root: Path = STATE_ROOT
     run_root: Path = RUN_ROOT

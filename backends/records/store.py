@@ -7,14 +7,20 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
-from sqlalchemy import Connection, Engine, event, text
-from sqlalchemy.exc import IntegrityError, OperationalError
-from sqlalchemy.pool import NullPool, QueuePool
+from sqlalchemy import URL, Connection, Engine, event, make_url, text
+from sqlalchemy.exc import (
+    ArgumentError,
+    DataError,
+    DBAPIError,
+    IntegrityError,
+    NoSuchModuleError,
+    OperationalError,
+)
+from sqlalchemy.pool import QueuePool
 from sqlmodel import Session, create_engine
 
-from backends.errors import MachineFailed, Refused
+from backends.errors import MachineFailed, QuarterdeckError, Refused
 from backends.records import schema
 
 # How long a writer waits for another's transaction, in seconds.
@@ -25,9 +31,9 @@ class Store:
     """Opens a cloud's database and hands out sessions.
 
     `url` is SQLAlchemy's; a plain path means SQLite. Read-only opens SQLite with `mode=ro` and
-    makes PostgreSQL's sessions read-only.
-    Raises NotFound-like Refused `store.missing` (read-only, no file), MachineFailed
-    `store.unreachable`, Refused `store.newer` (made by a newer Quarterdeck).
+    has PostgreSQL refuse what writes (`default_transaction_read_only`).
+    Raises Refused `store.missing` (read-only, no file), `store.url.invalid`, `store.newer` (made
+    by a newer Quarterdeck), MachineFailed `store.unreachable`, `store.failed`, `disk.full`.
     """
 
     def __init__(self, url: str, *, read_only: bool = False) -> None:
@@ -37,19 +43,14 @@ class Store:
 
     def prepare(self) -> None:
         """Bring the schema up to date; in read-only mode only check that it is."""
-        try:
+        with _told(self.url):
             schema.prepare(self.engine, read_only=self.read_only)
-        except OperationalError as error:
-            raise unreachable(self.url, error) from error
 
     @contextmanager
     def read(self) -> Iterator[Session]:
         """A session to read with."""
-        with Session(self.engine, expire_on_commit=False) as session:
-            try:
-                yield session
-            except OperationalError as error:
-                raise unreachable(self.url, error) from error
+        with _told(self.url), Session(self.engine, expire_on_commit=False) as session:
+            yield session
 
     @contextmanager
     def write(self) -> Iterator[Session]:
@@ -57,23 +58,17 @@ class Store:
 
         Writers are serial from the first statement on (BEGIN IMMEDIATE; an advisory lock on
         PostgreSQL), so that what is counted inside it is still true when it commits.
-        Raises Refused `store.readonly`, Refused `record.exists` when a unique rule is broken.
+        Raises Refused `store.readonly`, `record.conflict` when a rule of the tables is broken,
+        `record.invalid` for a value that they cannot hold.
         """
         if self.read_only:
             raise Refused("store.readonly", "read-only: the records cannot be changed here")
-        with Session(self.engine, expire_on_commit=False) as session:
-            try:
-                connection = session.connection(execution_options={"writes": True})
-                if connection.dialect.name != "sqlite":
-                    connection.execute(text("SELECT pg_advisory_xact_lock(7461)"))
-                yield session
-                session.commit()
-            except IntegrityError as error:
-                raise Refused(
-                    "record.conflict", f"the records do not allow it: {error.orig}"
-                ) from error
-            except OperationalError as error:
-                raise unreachable(self.url, error) from error
+        with _told(self.url), Session(self.engine, expire_on_commit=False) as session:
+            connection = session.connection(execution_options={"writes": True})
+            if connection.dialect.name != "sqlite":
+                connection.execute(text("SELECT pg_advisory_xact_lock(7461)"))
+            yield session
+            session.commit()
 
     def close(self) -> None:
         """Close all connections."""
@@ -85,16 +80,45 @@ def is_path(url: str) -> bool:
     return "://" not in url
 
 
-def unreachable(url: str, error: OperationalError) -> MachineFailed:
-    """The database's refusal in one line; a password in the URL is not shown."""
-    where = url if is_path(url) else url.rsplit("@", 1)[-1]
-    return MachineFailed("store.unreachable", f"the store {where}: {error.orig}")
+@contextmanager
+def _told(url: str) -> Iterator[None]:
+    """The database's refusals as errors of ours, in one line."""
+    try:
+        yield
+    except DBAPIError as error:
+        raise _failure(url, error) from error
+    except (UnicodeEncodeError, OverflowError):
+        # SQLite's binding: bytes that are no text (a lone surrogate), a number beyond 64 bits.
+        raise Refused("record.invalid", "a value that no record can hold was given") from None
+
+
+def _failure(url: str, error: DBAPIError) -> QuarterdeckError:
+    if isinstance(error, IntegrityError):
+        return Refused("record.conflict", f"the records do not allow it: {error.orig}")
+    if isinstance(error, DataError):
+        return Refused("record.invalid", f"the records cannot hold it: {error.orig}")
+    full = getattr(error.orig, "sqlite_errorname", "") == "SQLITE_FULL"
+    if full or getattr(error.orig, "sqlstate", "") == "53100":
+        return MachineFailed("disk.full", f"no space left for the store {_where(url)}; free some")
+    code = "store.unreachable" if isinstance(error, OperationalError) else "store.failed"
+    return MachineFailed(code, f"the store {_where(url)}: {error.orig}")
+
+
+def _where(url: str) -> str:
+    """Which store, without what lets one in: no user, no password, no options."""
+    if is_path(url):
+        return url
+    parts = make_url(url)
+    bare = URL.create(parts.drivername, None, None, parts.host, parts.port, parts.database)
+    return bare.render_as_string()
 
 
 def _sqlite(url: str, read_only: bool) -> Engine:
     path = Path(url)
     if read_only and not path.exists():
-        raise Refused("store.missing", f"there is no cloud at {path.parent}; run `quarterdeck init`")
+        raise Refused(
+            "store.missing", f"there is no cloud at {path.parent}; run `quarterdeck init`"
+        )
     if not read_only:
         path.parent.mkdir(mode=0o711, parents=True, exist_ok=True)
 
@@ -130,11 +154,20 @@ def _sqlite(url: str, read_only: bool) -> Engine:
 
 
 def _server(url: str, read_only: bool) -> Engine:
-    engine = create_engine(url, poolclass=QueuePool if not read_only else NullPool)
-    if read_only:
-
-        @event.listens_for(engine, "connect")
-        def _set(connection: Any, _record: Any) -> None:
-            connection.set_session(readonly=True) if hasattr(connection, "set_session") else None
-
-    return engine
+    try:
+        parts = make_url(url)
+        if parts.drivername in ("postgres", "postgresql"):
+            parts = parts.set(drivername="postgresql+psycopg")
+        if read_only and parts.get_backend_name() == "postgresql":
+            given = parts.query.get("options", "")
+            options = f"{given} -c default_transaction_read_only=on"
+            parts = parts.update_query_dict({"options": options.strip()})
+        return create_engine(parts, poolclass=QueuePool, pool_pre_ping=True)
+    except (ArgumentError, NoSuchModuleError):
+        # The URL may hold a password: it is not repeated.
+        said = "the store's URL is not one: postgresql://USER@HOST/DATABASE, or a path for SQLite"
+        raise Refused("store.url.invalid", said) from None
+    except ImportError as error:
+        raise Refused(
+            "store.driver.missing", f"{error.name} is not installed: install quarterdeck[postgres]"
+        ) from None
