@@ -22,15 +22,17 @@ from backends.records.identity import Project, Role, RoleAssignment, User
 from backends.records.store import Store
 from backends.services.drift import Drift
 from backends.services.flavor import Flavors
-from backends.services.identity import Identity, projects_of, roles_in, verify_password
+from backends.services.identity import Identity
 from backends.services.image import Images
 from backends.services.instance import Instances
 from backends.services.keypair import KeyPairs
 from backends.services.network import Networks
 from backends.services.operation import Operations
 from backends.services.port import Ports
+from backends.services.project import projects_of, roles_in
 from backends.services.quotas import Quotas
 from backends.services.security_group import SecurityGroups
+from backends.services.user import verify_password
 from backends.services.volume import Volumes
 from backends.settings import DEFAULT_CLOUD, Settings, check_cloud_name
 from backends.traits import datapath, domain_type
@@ -65,7 +67,9 @@ class Cloud:
         with store.read() as session:
             record = session.exec(select(CloudRecord)).first()
             if record is None:
-                raise Refused("cloud.missing", f"no cloud {access.cloud} here; run `quarterdeck init`")
+                raise Refused(
+                    "cloud.missing", f"no cloud {access.cloud} here; run `quarterdeck init`"
+                )
             caller = _caller(session, access)
         read_only = access.read_only or not caller.writes
         if read_only and not store.read_only:
@@ -138,7 +142,7 @@ class Cloud:
         return Drift(self.context)
 
     def preview(self, verb: Callable[[], object]) -> Plan:
-        """What a verb would do, without doing it: `cloud.preview(lambda: cloud.volumes.delete(id))`."""
+        """What a verb would do, not done: `cloud.preview(lambda: cloud.volumes.delete(id))`."""
         return self.context.preview(verb)
 
     def close(self) -> None:
@@ -245,9 +249,10 @@ def _role_in(session: Session, user_id: str, project_id: str) -> Role:
 
 
 def _project(session: Session, ref: str) -> Project:
-    found = session.get(Project, ref) or session.exec(
-        select(Project).where(Project.name == ref)
-    ).first()
+    found = (
+        session.get(Project, ref)
+        or session.exec(select(Project).where(Project.name == ref)).first()
+    )
     if found is None or found.absent:
         raise NotFound("project.not_found", f"no project {ref!a}; see `quarterdeck project list`")
     if not found.enabled:

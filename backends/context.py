@@ -84,9 +84,7 @@ class Context:
         with self.store.read() as session:
             yield session
 
-    def perform(
-        self, verb: str, act: Callable[[Change], T], *, deadline: float = DEADLINE
-    ) -> T:
+    def perform(self, verb: str, act: Callable[[Change], T], *, deadline: float = DEADLINE) -> T:
         """Do a verb: records and operation in one transaction, then converge.
 
         `act` checks and writes the records. What a failed verb had made is taken away again.

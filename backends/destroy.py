@@ -15,8 +15,8 @@ from backends.errors import QuarterdeckError, Refused
 from backends.hosts import LocalHost
 from backends.plan.orphans import Orphan, orphans
 from backends.records.host import CloudRecord
-from backends.rescue import cloud_record
 from backends.records.store import Store, is_path
+from backends.rescue import cloud_record
 from backends.settings import check_cloud_name
 
 # The file names that a cloud's own state folder has at its top.

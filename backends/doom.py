@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from sqlmodel import Session, col, select
 
 from backends.records.tables import Image, Instance, Network, Port, Project, Volume
 from backends.records.unit import Kind, Unit
 
-_TABLES = {
+_TABLES: dict[Kind, Any] = {
     Kind.PROJECT: Project,
     Kind.IMAGE: Image,
     Kind.NETWORK: Network,

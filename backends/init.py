@@ -15,7 +15,7 @@ from backends.records.host import CloudRecord, HostRecord
 from backends.records.identity import DEFAULT_DOMAIN, Domain, Project, Role, RoleAssignment, User
 from backends.records.store import Store
 from backends.records.unit import Kind, Unit
-from backends.services.identity import add_project
+from backends.services.project import add_project
 from backends.settings import check_cloud_name
 
 # Name, vCPUs, RAM in MiB, disk in GiB: the sizes OpenStack shipped for years.

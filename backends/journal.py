@@ -134,7 +134,9 @@ def interrupted(session: Session, locks: Path) -> list[Operation]:
     """Operations that run by the journal, while no process works at them."""
     at_work = (Outcome.RUNNING, Outcome.CANCELLING)
     found = session.exec(
-        select(Operation).where(col(Operation.outcome).in_(at_work)).order_by(col(Operation.started_at))
+        select(Operation)
+        .where(col(Operation.outcome).in_(at_work))
+        .order_by(col(Operation.started_at))
     )
     return [row for row in found if _is_free(operation_lock(locks, row.id))]
 

@@ -36,7 +36,7 @@ from backends.records.tables import (
     Subnet,
     Volume,
 )
-from backends.services.identity import add_default_group
+from backends.services.project import add_default_group
 from backends.settings import Settings, check_cloud_name
 
 Label = Mapping[str, Any]
@@ -209,7 +209,7 @@ class _Rescuer:
 
     def instances(self) -> None:
         """Instances, from their domains' metadata; what they do now is what they should do."""
-        for id_, fact in self.facts.domains.items():
+        for fact in self.facts.domains.values():
             label = _parse(fact.label)
             if "instance" not in label:
                 self.report.lost.append(f"instance {fact.name}: its metadata is not readable")

@@ -74,7 +74,7 @@ def _project_gone(session: Session, id_: str, machine: Machine) -> None:
     rules = delete(SecurityGroupRule).where(col(SecurityGroupRule.group_id).in_(groups))
     session.execute(rules)
     for table in (SecurityGroup, Quota, RoleAssignment, ImageMember):
-        session.execute(delete(table).where(table.project_id == id_))  # type: ignore[attr-defined]
+        session.execute(delete(table).where(col(table.project_id) == id_))
     session.execute(delete(Project).where(col(Project.id) == id_))
 
 
@@ -86,7 +86,7 @@ def _image_gone(session: Session, id_: str, machine: Machine) -> None:
 def _network_gone(session: Session, id_: str, machine: Machine) -> None:
     _forget_ports(session, list(session.exec(select(Port.id).where(Port.network_id == id_))))
     for table in (Subnet, LocalVlan):
-        session.execute(delete(table).where(table.network_id == id_))  # type: ignore[attr-defined]
+        session.execute(delete(table).where(col(table.network_id) == id_))
     session.execute(delete(Network).where(col(Network.id) == id_))
 
 
@@ -105,7 +105,7 @@ def _instance_gone(session: Session, id_: str, machine: Machine) -> None:
 
 def _forget_ports(session: Session, ids: list[str]) -> None:
     for table in (Address, PortSecurityGroup):
-        session.execute(delete(table).where(col(table.port_id).in_(ids)))  # type: ignore[attr-defined]
+        session.execute(delete(table).where(col(table.port_id).in_(ids)))
     session.execute(delete(Port).where(col(Port.id).in_(ids)))
 
 

@@ -39,7 +39,7 @@ def plan(
 
 
 def order(records: Records, units: Collection[Unit]) -> list[Unit]:
-    """Instances that go first, then what stays from the ground up, then what else goes from the top."""
+    """Instances that go come first, then what stays from the ground up, then what else goes."""
 
     def key(unit: Unit) -> tuple[int, int, str]:
         rank = _RANK[unit.kind]

@@ -18,7 +18,7 @@ Files = tuple[tuple[str, str], ...]
 
 
 def config_files(instance: Instance) -> Files:
-    """The config drive's files (Nova's "Config drives": openstack/latest). No network data: DHCP tells."""
+    """The config drive's files (Nova, "Config drives"). No network data: DHCP tells."""
     meta = {
         "uuid": instance.id,
         "name": instance.hostname,

@@ -91,7 +91,7 @@ def _domain(spec: DomainSpec, fact: DomainFact | None) -> list[Step]:
 def _plugs(
     instance: Instance, records: Records, facts: Facts, settings: Settings, *, fresh: bool
 ) -> Iterable[Step]:
-    """libvirt plugs a tap when it starts a domain; the label follows, and a lost plug is put back."""
+    """libvirt plugs a tap as it starts a domain; the label follows; a lost plug is put back."""
     for port in records.ports_of.get(instance.id, ()):
         if port.absent:
             continue

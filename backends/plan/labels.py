@@ -45,18 +45,17 @@ def cloud(records: Records) -> str:
     return dump(
         {
             "cloud": fields(records.cloud),
-            "domains": _all(sorted(records.domains.values(), key=lambda row: row.id)),
-            "flavors": _all(sorted(records.flavors, key=lambda row: row.id)),
+            "domains": [fields(records.domains[id_]) for id_ in sorted(records.domains)],
+            "flavors": _by(records.flavors, "id"),
         }
     )
 
 
 def project(records: Records, row: Project) -> str:
     """A project with its security groups."""
-    groups = sorted(records.groups.get(row.id, ()), key=lambda group: group.id)
+    groups = records.groups.get(row.id, ())
     rules = [rule for group in groups for rule in records.rules.get(group.id, ())]
-    rules.sort(key=lambda rule: rule.id)
-    return dump({"project": fields(row), "groups": _all(groups), "rules": _all(rules)})
+    return dump({"project": fields(row), "groups": _by(groups, "id"), "rules": _by(rules, "id")})
 
 
 def image(row: Image) -> str:
@@ -66,11 +65,10 @@ def image(row: Image) -> str:
 
 def network(records: Records, row: Network) -> str:
     """A network with its subnets and its VLAN on this host."""
-    subnets = sorted(records.subnets.get(row.id, ()), key=lambda subnet: subnet.id)
     return dump(
         {
             "network": fields(row),
-            "subnets": _all(subnets),
+            "subnets": _by(records.subnets.get(row.id, ()), "id"),
             "vlan": records.vlans.get(row.id, 0),
         }
     )
@@ -100,10 +98,11 @@ def instance(records: Records, row: Instance) -> str:
     return dump(
         {
             "instance": fields(row),
-            "attachments": _all(sorted(attachments, key=lambda each: each.volume_id)),
+            "attachments": _by(attachments, "volume_id"),
         }
     )
 
 
-def _all(rows: Iterable[SQLModel]) -> list[dict[str, Any]]:
-    return [fields(row) for row in rows]
+def _by(rows: Iterable[SQLModel], key: str) -> list[dict[str, Any]]:
+    """The rows' fields in the order of a column, so that the text does not depend on a query's."""
+    return sorted((fields(row) for row in rows), key=lambda values: str(values[key]))

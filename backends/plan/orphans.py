@@ -55,7 +55,9 @@ def orphans(records: Records | None, facts: Facts, settings: Settings) -> Iterat
     wanted = {dhcp_namespace(id_) for id_ in _keys(records and records.networks)}
     for name in facts.namespaces:
         if name not in wanted:
-            yield Orphan("namespace", name, "named after a network of ours", (RemoveNamespace(name),))
+            yield Orphan(
+                "namespace", name, "named after a network of ours", (RemoveNamespace(name),)
+            )
     yield from _labels(records, facts)
     for name, bridge in facts.ovs.bridges.items():
         ours = bridge.labels.get(CLOUD) == settings.cloud

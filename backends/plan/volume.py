@@ -26,7 +26,9 @@ def plan(unit: Unit, records: Records, facts: Facts, settings: Settings) -> Unit
     label = labels.volume(volume)
     if fact is None:
         if volume.made:
-            lost = Problem("volume.lost", f"volume {volume.name or volume.id} is gone from the machine")
+            lost = Problem(
+                "volume.lost", f"volume {volume.name or volume.id} is gone from the machine"
+            )
             return UnitPlan(unit, (), (lost,))
         create = CreateVolume(unit.id, volume.driver, volume.size * GIB, label)
         return UnitPlan(unit, (create,), settles=True)

@@ -1,4 +1,4 @@
-"""Who may do what: domains, projects, users, groups, roles, quotas, key pairs (Keystone's words)."""
+"""Who may do what: projects, users, groups, roles, quotas, key pairs (Keystone's words)."""
 
 from __future__ import annotations
 

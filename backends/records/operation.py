@@ -22,7 +22,7 @@ class Outcome(StrEnum):
 
 
 class Operation(SQLModel, table=True):
-    """One verb. `units` are the resources it converges, as `kind:id`; times in seconds since the epoch.
+    """One verb. `units` are what it converges, as `kind:id`; times in seconds since the epoch.
 
     `progress` is 0 to 1 of the step at work, None where a step is short.
     """

@@ -1,4 +1,4 @@
-"""The version of the store's tables. Alembic is imported only when there is something to migrate."""
+"""The version of the store's tables. Alembic is imported only where one must migrate."""
 
 from __future__ import annotations
 
@@ -29,7 +29,10 @@ def prepare(engine: Engine, *, read_only: bool) -> None:
     if found is not None and found > HEAD:
         raise Refused("store.newer", f"the store is of a newer Quarterdeck (schema {found})")
     if read_only:
-        raise Refused("store.older", f"the store needs migration from {found} to {HEAD}; open it once for writing")
+        raise Refused(
+            "store.older",
+            f"the store needs migration from {found} to {HEAD}; open it once for writing",
+        )
     migrate(engine)
 
 

@@ -107,7 +107,9 @@ class _Reader:
         records.volumes = self._by_id(Volume, volumes)
         images = ids[Kind.IMAGE] | {i.image_id for i in records.instances.values() if i.image_id}
         records.images = self._by_id(Image, images)
-        parts = {part for i in records.images.values() for part in (i.kernel_id, i.ramdisk_id) if part}
+        parts = {
+            part for i in records.images.values() for part in (i.kernel_id, i.ramdisk_id) if part
+        }
         records.images |= self._by_id(Image, parts - set(records.images))
         self._networking(ids[Kind.NETWORK], set(records.instances))
         owners: set[str] = set(ids[Kind.PROJECT])
@@ -143,7 +145,9 @@ class _Reader:
             self._rows(Subnet, Subnet.network_id, None if keys is None else records.networks),
             "network_id",
         )
-        vlans = self._rows(LocalVlan, LocalVlan.network_id, None if keys is None else records.networks)
+        vlans = self._rows(
+            LocalVlan, LocalVlan.network_id, None if keys is None else records.networks
+        )
         records.vlans = {row.network_id: row.vlan for row in vlans if row.host == records.host}
         if networks:
             # The networks' DNS knows the names of all instances on them.
@@ -166,10 +170,12 @@ class _Reader:
         )
 
     def _by_id(self, table: Any, ids: Collection[str] | None = None) -> dict[str, Any]:
-        return {row.id: row for row in self._rows(table, getattr(table, "id"), ids)}
+        return {row.id: row for row in self._rows(table, table.id, ids)}
 
-    def _rows(self, table: Any, column: Any = None, values: Collection[str] | None = None) -> list[Any]:
-        """All rows, or those whose column has one of the values (in slices that any database takes)."""
+    def _rows(
+        self, table: Any, column: Any = None, values: Collection[str] | None = None
+    ) -> list[Any]:
+        """All rows, or those whose column has one of the values (sliced, as databases want)."""
         if values is None:
             return list(self.session.exec(select(table)))
         wanted = list(values)

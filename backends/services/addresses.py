@@ -5,6 +5,7 @@ from __future__ import annotations
 import ipaddress
 import random
 from collections.abc import Collection, Iterator, Sequence
+from itertools import pairwise
 
 from backends.errors import Refused
 
@@ -65,11 +66,13 @@ def check_inside(address: IPAddress, network: IPNetwork, what: str) -> None:
     """Raises Refused `network.address.outside` unless a port of the range can have the address."""
     first, last = usable(network)
     if address.version != network.version or not first <= address <= last:  # type: ignore[operator]
-        raise Refused("network.address.outside", f"{what} {address} is not a usable one of {network}")
+        raise Refused(
+            "network.address.outside", f"{what} {address} is not a usable one of {network}"
+        )
 
 
 def parse_pools(texts: Sequence[tuple[str, str]], network: IPNetwork) -> list[Pool]:
-    """Pools given as (start, end). Raises Refused `network.pool.invalid` when they overlap or swap."""
+    """Pools given as (start, end). Raises Refused `network.pool.invalid` where they overlap."""
     pools: list[Pool] = []
     for start_text, end_text in texts:
         start, end = parse_address(start_text), parse_address(end_text)
@@ -79,7 +82,7 @@ def parse_pools(texts: Sequence[tuple[str, str]], network: IPNetwork) -> list[Po
             raise Refused("network.pool.invalid", f"pool {start}-{end} ends before it starts")
         pools.append((start, end))
     pools.sort()
-    for (_, before), (after, _) in zip(pools, pools[1:], strict=False):
+    for (_, before), (after, _) in pairwise(pools):
         if after <= before:  # type: ignore[operator]
             raise Refused("network.pool.invalid", f"pools overlap at {after}")
     return pools

@@ -45,7 +45,9 @@ def good_name(name: str, what: str = "name", *, longest: int = _NAME_MAX) -> str
     if not composed.strip() or composed != composed.strip():
         raise Refused("name.invalid", f"a {what} is not empty and has no space at its ends")
     if len(composed) > longest:
-        raise Refused("name.invalid", f"a {what} has at most {longest} characters, not {len(composed)}")
+        raise Refused(
+            "name.invalid", f"a {what} has at most {longest} characters, not {len(composed)}"
+        )
     for sign in composed:
         if unicodedata.category(sign)[0] not in "LNM" and sign not in _SIGNS:
             raise Refused(

@@ -38,9 +38,7 @@ class Drift(Service):
             records = snapshot.read(session, self.context.settings.host)
         facts = self.context.machine.look()
         settings = self.context.settings
-        return Difference(
-            plan(records, facts, settings), tuple(orphans(records, facts, settings))
-        )
+        return Difference(plan(records, facts, settings), tuple(orphans(records, facts, settings)))
 
     def repair(self, units: Collection[Unit] | None = None) -> Plan:
         """Converge what differs (or these units); returns what was planned."""
@@ -81,7 +79,7 @@ def _unfinished(session: Session, busy: Collection[Unit]) -> list[Unit]:
         (Kind.IMAGE, Image),
         (Kind.PROJECT, Project),
     ):
-        gone = select(table.id).where(col(table.absent))  # type: ignore[attr-defined]
+        gone = select(table.id).where(col(table.absent))
         units.extend(Unit(kind, id_) for id_ in session.exec(gone))
     ports = select(Port.network_id).where(col(Port.absent)).distinct()
     units.extend(Unit(Kind.NETWORK, id_) for id_ in session.exec(ports))

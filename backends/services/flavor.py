@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 
 import psutil
 from sqlmodel import Session, col, select
@@ -54,7 +55,7 @@ class Flavors(Service):
                 description=description,
                 properties=properties or {},
             )
-            taken = select(Flavor).where((Flavor.id == row.id) | (col(Flavor.name) == name))
+            taken = select(Flavor).where((col(Flavor.id) == row.id) | (col(Flavor.name) == name))
             if change.session.exec(taken).first() is not None:
                 raise Refused("flavor.exists", f"there is a flavor {name} or its id already")
             change.session.add(row)
@@ -63,7 +64,7 @@ class Flavors(Service):
 
         return self.context.perform("flavor.create", act)
 
-    def list(self) -> list[Flavor]:
+    def list(self) -> Sequence[Flavor]:
         """The flavors the caller may use, the smallest first."""
         with self.context.reading() as session:
             query = select(Flavor).order_by(col(Flavor.ram), col(Flavor.vcpus), col(Flavor.name))
@@ -89,7 +90,8 @@ class Flavors(Service):
     def require(self, session: Session, ref: str) -> Flavor:
         """The flavor by id or name. Raises NotFound `flavor.not_found`."""
         row = (
-            session.get(Flavor, ref) or session.exec(select(Flavor).where(Flavor.name == ref)).first()
+            session.get(Flavor, ref)
+            or session.exec(select(Flavor).where(Flavor.name == ref)).first()
         )
         if row is None or not (row.is_public or self.caller.admin):
             raise NotFound("flavor.not_found", f"no flavor {ref!a}; see `quarterdeck flavor list`")

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from urllib.parse import urlsplit
 
 from sqlmodel import Session, col, select
+from sqlmodel.sql.expression import SelectOfScalar
 
 from backends.context import Change
 from backends.doom import doom
@@ -76,13 +78,13 @@ class Images(Service):
         row = self.context.perform("image.create", act, deadline=_IMPORT_DEADLINE)
         return self.show(row.id)
 
-    def list(self, *, all_projects: bool = False) -> list[Image]:
+    def list(self, *, all_projects: bool = False) -> Sequence[Image]:
         """The images the caller may use, by name."""
         with self.context.reading() as session:
             query = select(Image).where(col(Image.absent).is_(False))
             if not (all_projects and self.caller.admin):
                 query = query.where(
-                    (Image.project_id == self.caller.project_id)
+                    (col(Image.project_id) == self.caller.project_id)
                     | (col(Image.visibility) == Visibility.PUBLIC)
                     | col(Image.id).in_(self._shared_with_caller())
                 )
@@ -103,7 +105,7 @@ class Images(Service):
         min_disk: int | None = None,
         min_ram: int | None = None,
         properties: dict[str, str] | None = None,
-        unset: tuple[str, ...] = (),
+        unset: Sequence[str] = (),
     ) -> Image:
         """Change an image of the caller's project."""
         self.caller.require(Role.MEMBER, "change an image")
@@ -143,7 +145,7 @@ class Images(Service):
 
         self.context.perform("image.share", act)
 
-    def members(self, ref: str) -> list[str]:
+    def members(self, ref: str) -> Sequence[str]:
         """Ids of the projects that an image is shared with."""
         with self.context.reading() as session:
             row = self._own(session, ref)
@@ -151,13 +153,15 @@ class Images(Service):
             return list(session.exec(query))
 
     def delete(self, ref: str) -> None:
-        """Remove an image. Raises Refused `image.protected`, `image.in_use` with who stands on it."""
+        """Remove an image. Raises Refused `image.protected`, `image.in_use` (naming the users)."""
         self.caller.require(Role.MEMBER, "delete an image")
 
         def act(change: Change) -> None:
             row = self._own(change.session, ref)
             if row.protected:
-                raise Refused("image.protected", f"image {row.name} is protected; unprotect it first")
+                raise Refused(
+                    "image.protected", f"image {row.name} is protected; unprotect it first"
+                )
             users = users_of(change.session, row.id)
             if users:
                 raise Refused("image.in_use", f"image {row.name} is stood on by {', '.join(users)}")
@@ -185,7 +189,9 @@ class Images(Service):
         ]
         rows = exact or rows
         if not rows:
-            raise NotFound("image.not_found", f"no image {ref!a} here; see `quarterdeck image list`")
+            raise NotFound(
+                "image.not_found", f"no image {ref!a} here; see `quarterdeck image list`"
+            )
         if len(rows) > 1:
             raise Refused("image.ambiguous", f"{len(rows)} images are named {ref!a}; give the id")
         return rows[0]
@@ -206,7 +212,7 @@ class Images(Service):
             self.caller.require_cloud_admin("make an image public")
         return wanted
 
-    def _shared_with_caller(self):  # type: ignore[no-untyped-def]
+    def _shared_with_caller(self) -> SelectOfScalar[str]:
         return (
             select(ImageMember.image_id)
             .join(Image, col(Image.id) == col(ImageMember.image_id))
@@ -230,7 +236,9 @@ class Images(Service):
 def users_of(session: Session, image_id: str) -> list[str]:
     """Names of the instances and images that stand on an image."""
     instances = select(Instance.name).where(Instance.image_id == image_id)
-    parts = select(Image.name).where((Image.kernel_id == image_id) | (Image.ramdisk_id == image_id))
+    parts = select(Image.name).where(
+        (col(Image.kernel_id) == image_id) | (col(Image.ramdisk_id) == image_id)
+    )
     # Instances of an ami boot from its kernel and ramdisk, which the second query covers.
     return sorted([*session.exec(instances), *session.exec(parts)])
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from sqlmodel import Session, col, select
 
@@ -120,7 +120,9 @@ class Instances(Service):
         self.caller.require(Role.MEMBER, "create an instance")
         good_name(new.name)
         if new.user_data is not None and len(new.user_data.encode()) > _USER_DATA_MAX:
-            raise Refused("instance.user_data.long", f"user data has at most {_USER_DATA_MAX} bytes")
+            raise Refused(
+                "instance.user_data.long", f"user data has at most {_USER_DATA_MAX} bytes"
+            )
 
         def act(change: Change) -> Instance:
             session = change.session
@@ -158,15 +160,14 @@ class Instances(Service):
 
         return self.context.perform("instance.create", act)
 
-    def list(self, *, all_projects: bool = False) -> list[InstanceRow]:
+    def list(self, *, all_projects: bool = False) -> Sequence[InstanceRow]:
         """What should be and what is, by name: two queries and one call to libvirt for all."""
         with self.context.reading() as session:
-            rows = _listing(session, None if all_projects and self.caller.admin else self.caller.project_id)
+            rows = _listing(
+                session, None if all_projects and self.caller.admin else self.caller.project_id
+            )
         states = self.context.machine.libvirt.states()
-        return [
-            InstanceRow(*row, *states.get(row[0], (None, None)))  # type: ignore[misc]
-            for row in rows
-        ]
+        return [InstanceRow(*row, *states.get(row[0], (None, None))) for row in rows]
 
     def show(self, ref: str) -> Instance:
         """One instance's record by id or name. Raises NotFound `instance.not_found`."""
@@ -180,7 +181,7 @@ class Instances(Service):
             (values,) = _listing(session, None, instance.id)
         fact = self.context.machine.libvirt.facts([instance.id]).get(instance.id)
         state = (fact.state, fact.reason) if fact else (None, None)
-        return InstanceRow(*values, *state)  # type: ignore[misc]
+        return InstanceRow(*values, *state)
 
     def start(self, *refs: str) -> None:
         """Run stopped, paused or suspended instances."""
@@ -204,11 +205,13 @@ class Instances(Service):
 
     def suspend(self, *refs: str) -> None:
         """Save memory to disk and free it."""
-        self._each("suspend", refs, lambda row: _power(row, Power.SUSPENDED, Power.RUNNING, Power.PAUSED))
+        self._each(
+            "suspend", refs, lambda row: _power(row, Power.SUSPENDED, Power.RUNNING, Power.PAUSED)
+        )
 
     def resume(self, *refs: str) -> None:
         """Let suspended instances go on."""
-        self._each("resume", refs, lambda row: _resume(row))
+        self._each("resume", refs, _resume)
 
     def set(
         self, ref: str, *, name: str | None = None, properties: dict[str, str] | None = None
@@ -248,14 +251,14 @@ class Instances(Service):
         text = self.context.machine.host.read_text(path) or ""
         return text if lines is None else "\n".join(text.splitlines()[-lines:]) + "\n"
 
-    def _each(self, verb: str, refs: Sequence[str], act_on: object) -> None:
+    def _each(self, verb: str, refs: Sequence[str], act_on: Callable[[Instance], None]) -> None:
         self.caller.require(Role.MEMBER, f"{verb} an instance")
 
         def act(change: Change) -> None:
             rows = [find(change.session, Instance, ref, "instance", self.caller) for ref in refs]
             for row in rows:
                 check_absent(row, "instance")
-                act_on(row)  # type: ignore[operator]
+                act_on(row)
                 unit = Unit(Kind.INSTANCE, row.id)
                 change.about(unit, row.name if len(rows) == 1 else f"{len(rows)} instances")
                 change.touch(unit)
@@ -318,7 +321,9 @@ def _check_image(image: Image, flavor: Flavor) -> None:
     if not image.imported:
         raise Refused("image.not_ready", f"image {image.name} is still being imported")
     if flavor.ram < image.min_ram:
-        text = f"image {image.name} wants {image.min_ram} MiB, flavor {flavor.name} has {flavor.ram}"
+        text = (
+            f"image {image.name} wants {image.min_ram} MiB, flavor {flavor.name} has {flavor.ram}"
+        )
         raise Refused("flavor.too_small", text)
     needed = max(image.min_disk << 30, image.virtual_size or 0)
     if flavor.disk and flavor.disk << 30 < needed:
@@ -355,9 +360,11 @@ def _reboot_hard(row: Instance) -> None:
     row.boots += 1
 
 
-def _listing(session: Session, project_id: str | None, id_: str | None = None) -> list[tuple[object, ...]]:
+def _listing(
+    session: Session, project_id: str | None, id_: str | None = None
+) -> list[tuple[Any, ...]]:
     """Columns, not objects: a listing of thousands stays cheap."""
-    query = select(  # type: ignore[call-overload]
+    query: Any = select(  # type: ignore[call-overload]
         Instance.id,
         Instance.name,
         Instance.project_id,

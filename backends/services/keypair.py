@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import binascii
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from sqlmodel import Session, select
@@ -50,7 +51,7 @@ class KeyPairs(Service):
 
         return self.context.perform("keypair.create", act)
 
-    def list(self) -> list[KeyPair]:
+    def list(self) -> Sequence[KeyPair]:
         """The caller's key pairs, by name."""
         with self.context.reading() as session:
             query = select(KeyPair).where(KeyPair.user_id == self._owner()).order_by(KeyPair.name)
@@ -88,7 +89,9 @@ class KeyPairs(Service):
 
 def fingerprint_of(public_key: str) -> str:
     """`SHA256:...` as ssh-keygen(1) prints it. Raises Refused `keypair.invalid`."""
-    invalid = Refused("keypair.invalid", "this is no SSH public key (`ssh-ed25519 AAAA... comment`)")
+    invalid = Refused(
+        "keypair.invalid", "this is no SSH public key (`ssh-ed25519 AAAA... comment`)"
+    )
     parts = public_key.split()
     if len(parts) < 2 or "\n" in public_key or len(public_key) > 16384:
         raise invalid

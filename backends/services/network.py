@@ -68,12 +68,12 @@ class Networks(Service):
 
         return self.context.perform("network.create", act)
 
-    def list(self, *, all_projects: bool = False) -> list[Network]:
+    def list(self, *, all_projects: bool = False) -> Sequence[Network]:
         """The caller's networks and the shared ones, by name."""
         with self.context.reading() as session:
             query = select(Network).where(col(Network.absent).is_(False))
             if not (all_projects and self.caller.admin):
-                mine = Network.project_id == self.caller.project_id
+                mine = col(Network.project_id) == self.caller.project_id
                 query = query.where(mine | col(Network.shared))
             return list(session.exec(query.order_by(col(Network.name), col(Network.id))))
 
@@ -182,7 +182,9 @@ class Networks(Service):
 
         return self.context.perform("subnet.create", act)
 
-    def subnets(self, *, network: str | None = None, all_projects: bool = False) -> list[Subnet]:
+    def subnets(
+        self, *, network: str | None = None, all_projects: bool = False
+    ) -> Sequence[Subnet]:
         """The subnets the caller may see, by name."""
         with self.context.reading() as session:
             if network is not None:

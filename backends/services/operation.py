@@ -1,6 +1,8 @@
-"""The journal as an operator reads it: what runs, what ran, how it ended; and the way to stop it."""
+"""The journal as an operator reads it: what runs, what ran, how it ended."""
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 from sqlmodel import col, select
 
@@ -17,7 +19,7 @@ _AT_WORK = (Outcome.RUNNING, Outcome.CANCELLING)
 class Operations(Service):
     """Operations of the caller's project; all for the cloud's admin."""
 
-    def list(self, *, limit: int = 50, running: bool = False) -> list[Operation]:
+    def list(self, *, limit: int = 50, running: bool = False) -> Sequence[Operation]:
         """The newest first. One whose process died shows as interrupted."""
         with self.context.reading() as session:
             query = select(Operation).order_by(col(Operation.started_at).desc()).limit(limit)
@@ -34,7 +36,7 @@ class Operations(Service):
                         row.outcome = Outcome.INTERRUPTED
             return rows
 
-    def show(self, id_: str) -> tuple[Operation, list[OperationStep]]:
+    def show(self, id_: str) -> tuple[Operation, Sequence[OperationStep]]:
         """An operation with its steps in order. Raises NotFound `operation.not_found`."""
         with self.context.reading() as session:
             row = session.get(Operation, id_)

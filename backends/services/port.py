@@ -72,7 +72,7 @@ class Ports(Service):
         network: str | None = None,
         device: str | None = None,
         all_projects: bool = False,
-    ) -> list[PortView]:
+    ) -> Sequence[PortView]:
         """Ports with their addresses; of a network, of an instance, or all the caller may see."""
         with self.context.reading() as session:
             query = select(Port).where(col(Port.absent).is_(False))
@@ -123,7 +123,9 @@ class Ports(Service):
         def act(change: Change) -> None:
             port = find(change.session, Port, ref, "port", self.caller)
             if port.device_id:
-                raise Refused("port.in_use", f"port {port.name or port.id} is plugged: {port.device_id}")
+                raise Refused(
+                    "port.in_use", f"port {port.name or port.id} is plugged: {port.device_id}"
+                )
             port.absent = True
             unit = Unit(Kind.NETWORK, port.network_id)
             change.about(unit, port.name or port.id)

@@ -90,7 +90,11 @@ def _amounts() -> dict[str, tuple[Any, Any, tuple[Any, ...]]]:
         "gigabytes": (func.sum(Volume.size), Volume, volume),
         "networks": (count, Network, (col(Network.absent).is_(False),)),
         "subnets": (count, Subnet, ()),
-        "ports": (count, Port, (col(Port.absent).is_(False), col(Port.device_owner) != "network:dhcp")),
+        "ports": (
+            count,
+            Port,
+            (col(Port.absent).is_(False), col(Port.device_owner) != "network:dhcp"),
+        ),
         "security-groups": (count, SecurityGroup, ()),
         "security-group-rules": (count, SecurityGroup, ()),
     }

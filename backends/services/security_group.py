@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from sqlmodel import Session, col, select
@@ -64,7 +65,7 @@ class SecurityGroups(Service):
 
         return self.context.perform("security_group.create", act)
 
-    def list(self, *, all_projects: bool = False) -> list[SecurityGroup]:
+    def list(self, *, all_projects: bool = False) -> Sequence[SecurityGroup]:
         """The caller's groups, by name."""
         with self.context.reading() as session:
             return own(session, SecurityGroup, self.caller, all_projects)
@@ -74,7 +75,7 @@ class SecurityGroups(Service):
         with self.context.reading() as session:
             return find(session, SecurityGroup, ref, "security_group", self.caller)
 
-    def rules(self, ref: str | None = None) -> list[SecurityGroupRule]:
+    def rules(self, ref: str | None = None) -> Sequence[SecurityGroupRule]:
         """The rules of a group, or of all the caller's groups."""
         with self.context.reading() as session:
             if ref is None:
@@ -119,7 +120,7 @@ class SecurityGroups(Service):
         self.context.perform("security_group.delete", act)
 
     def add_rule(self, new: NewRule) -> SecurityGroupRule:
-        """Add a rule. Raises Refused `security_group.rule.invalid`, `security_group.rule.exists`."""
+        """Add a rule. Raises Refused `security_group.rule.invalid`, `.exists`."""
         self.caller.require(Role.MEMBER, "create a security group rule")
         prefix = _check(new)
 
@@ -129,7 +130,9 @@ class SecurityGroups(Service):
             quota.check(session, self.caller.project_id, {"security-group-rules": 1})
             remote = None
             if new.remote_group:
-                remote = find(session, SecurityGroup, new.remote_group, "security_group", self.caller)
+                remote = find(
+                    session, SecurityGroup, new.remote_group, "security_group", self.caller
+                )
             row = SecurityGroupRule(
                 group_id=group.id,
                 direction=new.direction,

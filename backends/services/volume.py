@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from sqlmodel import Session, col, select
@@ -63,7 +64,7 @@ class Volumes(Service):
 
         return self.context.perform("volume.create", act)
 
-    def list(self, *, all_projects: bool = False) -> list[VolumeRow]:
+    def list(self, *, all_projects: bool = False) -> Sequence[VolumeRow]:
         """The caller's volumes and where they are attached, by name."""
         with self.context.reading() as session:
             rows = own(session, Volume, self.caller, all_projects)
@@ -103,7 +104,9 @@ class Volumes(Service):
             for row in rows:
                 if row.id in used:
                     names = ", ".join(name for name, _ in used[row.id])
-                    raise Refused("volume.in_use", f"volume {row.name or row.id} is attached to {names}")
+                    raise Refused(
+                        "volume.in_use", f"volume {row.name or row.id} is attached to {names}"
+                    )
                 unit = Unit(Kind.VOLUME, row.id)
                 change.about(unit, row.name or row.id)
                 change.touch(*doom(change.session, unit))
