@@ -44,7 +44,9 @@ class Caller:
         if self.read_only:
             raise Refused("readonly", f"read-only: {verb} is not offered here")
         if not self.admin:
-            raise Refused("right.missing", f"{self.user} may not {verb}: only the cloud's admin may")
+            raise Refused(
+                "right.missing", f"{self.user} may not {verb}: only the cloud's admin may"
+            )
 
     def sees(self, project_id: str) -> bool:
         """Whether a project's things are the caller's to see."""

@@ -41,9 +41,7 @@ def _image(cloud: Cloud, report: Report) -> None:
     if _there(lambda: cloud.images.show(IMAGE)):
         return
     lab = build(LAB_CACHE, lambda what, share: report(f"{what} ({share:.0%})"))
-    cloud.images.create(
-        IMAGE, str(lab.disk), disk_format="qcow2", visibility="public", min_ram=RAM
-    )
+    cloud.images.create(IMAGE, str(lab.disk), disk_format="qcow2", visibility="public", min_ram=RAM)
     report(f"imported image {IMAGE}")
 
 
