@@ -1,0 +1,139 @@
+"""What happens to a cloud, as it happens: its domains, its switch, its records; in bursts made one."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from backends.records.store import is_path
+
+if TYPE_CHECKING:
+    from backends.cloud import Cloud
+
+# Seconds in which what happens is told as one.
+BURST = 0.1
+# Seconds between looks at a store that tells nothing by itself (PostgreSQL).
+_POLL = 2.0
+_PULSE_MS = 500
+
+
+class Topic(StrEnum):
+    """What changed."""
+
+    RECORDS = "records"
+    DOMAINS = "domains"
+    SWITCH = "switch"
+
+
+@dataclass(frozen=True, slots=True)
+class Happening:
+    """All that happened within one burst. `libvirt` is None while its daemon did not come or go."""
+
+    topics: frozenset[Topic]
+    libvirt: bool | None = None
+
+
+Callback = Callable[[Happening], None]
+
+
+@dataclass(slots=True)
+class _Burst:
+    topics: set[Topic] = field(default_factory=set)
+    libvirt: bool | None = None
+
+
+class Events:
+    """Follows one cloud until it is closed. `subscribe` as often as wanted; callbacks run in a
+    thread of its own and must be quick."""
+
+    def __init__(self, cloud: Cloud) -> None:
+        self._settings = cloud.settings
+        self._store = cloud.context.store.url
+        self._callbacks: list[Callback] = []
+        self._burst = _Burst()
+        self._lock = threading.Lock()
+        self._news = threading.Event()
+        self._stop = threading.Event()
+        self._libvirt: bool | None = None
+
+    def subscribe(self, callback: Callback) -> Callable[[], None]:
+        """Call back after each burst; returns what ends that. The first one starts the watchers."""
+        with self._lock:
+            self._callbacks.append(callback)
+            first = len(self._callbacks) == 1
+        if first:
+            self._start()
+        return lambda: self._callbacks.remove(callback)
+
+    def close(self) -> None:
+        """End the watchers; each notices within a second."""
+        self._stop.set()
+        self._news.set()
+
+    def _start(self) -> None:
+        work = (self._tell, self._watch_records, self._watch_domains, self._watch_switch)
+        for each in work:
+            threading.Thread(target=each, name=f"events{each.__name__}", daemon=True).start()
+
+    def _note(self, topic: Topic, libvirt: bool | None = None) -> None:
+        with self._lock:
+            self._burst.topics.add(topic)
+            if libvirt is not None:
+                self._burst.libvirt = libvirt
+        self._news.set()
+
+    def _tell(self) -> None:
+        while not self._stop.is_set():
+            self._news.wait()
+            self._stop.wait(BURST)
+            with self._lock:
+                self._news.clear()
+                burst, self._burst = self._burst, _Burst()
+                callbacks = list(self._callbacks)
+            if self._stop.is_set() or not burst.topics:
+                continue
+            happening = Happening(frozenset(burst.topics), burst.libvirt)
+            for callback in callbacks:
+                callback(happening)
+
+    def _watch_domains(self) -> None:
+        from backends.drivers.libvirt import watch
+
+        def hear(_domain: str, what: str) -> None:
+            if what == watch.UNREACHABLE:
+                # It is tried again every second, and told once.
+                if self._libvirt is not False:
+                    self._libvirt = False
+                    self._note(Topic.DOMAINS, libvirt=False)
+                return
+            came = what == watch.CONNECTED
+            self._libvirt = True
+            self._note(Topic.DOMAINS, libvirt=True if came else None)
+
+        watch.watch(self._settings, hear, self._stop)
+
+    def _watch_switch(self) -> None:
+        from backends.drivers.ovs import watch
+
+        watch.watch(self._settings, lambda _names: self._note(Topic.SWITCH), self._stop)
+
+    def _watch_records(self) -> None:
+        if not is_path(self._store):
+            while not self._stop.wait(_POLL):
+                self._note(Topic.RECORDS)
+            return
+        from inotify_simple import INotify, flags
+
+        path = Path(self._store)
+        # A commit is a write to the log; a checkpoint is one to the file itself.
+        names = {path.name, f"{path.name}-wal"}
+        with INotify() as inotify:
+            inotify.add_watch(os.fspath(path.parent), flags.MODIFY | flags.CREATE | flags.MOVED_TO)
+            while not self._stop.is_set():
+                if any(event.name in names for event in inotify.read(timeout=_PULSE_MS)):
+                    self._note(Topic.RECORDS)
