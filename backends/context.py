@@ -84,10 +84,18 @@ class Context:
         with self.store.read() as session:
             yield session
 
-    def perform(self, verb: str, act: Callable[[Change], T], *, deadline: float = DEADLINE) -> T:
+    def perform(
+        self,
+        verb: str,
+        act: Callable[[Change], T],
+        *,
+        deadline: float = DEADLINE,
+        keep_going: bool = False,
+    ) -> T:
         """Do a verb: records and operation in one transaction, then converge.
 
-        `act` checks and writes the records. What a failed verb had made is taken away again.
+        `act` checks and writes the records. What a failed verb had made is taken away again;
+        `keep_going` does what can be done of the other units first.
         Raises what `act` raises (nothing is changed then), and what converging raises.
         """
         journal: Journal | None = None
@@ -105,7 +113,7 @@ class Context:
                     journal = Journal(self.store, operation, self.settings.locks)
                     held.enter_context(journal)
             if journal is not None:
-                self._carry_out(journal, change)
+                self._carry_out(journal, change, keep_going)
         return result
 
     def preview(self, verb: Callable[[], object]) -> Plan:
@@ -132,7 +140,9 @@ class Context:
         """Converge units as an operation of its own (repair, resume)."""
         wanted = list(units)
         if wanted:
-            self.perform(verb, lambda change: change.touch(*wanted), deadline=deadline)
+            self.perform(
+                verb, lambda change: change.touch(*wanted), deadline=deadline, keep_going=True
+            )
 
     def resume(self, operation: Operation, units: Iterable[Unit]) -> None:
         """Finish what a process that died had begun."""
@@ -140,7 +150,7 @@ class Context:
         with Journal(self.store, operation, self.settings.locks) as journal:
             journal.extend(DEADLINE)
             journal.resume()
-            self._converge(journal, list(units))
+            self._converge(journal, list(units), keep_going=True)
 
     def _planned(self, change: Change) -> Plan:
         records = snapshot.read(change.session, self.settings.host, change.units)
@@ -159,20 +169,20 @@ class Context:
             deadline=now() + deadline,
         )
 
-    def _carry_out(self, journal: Journal, change: Change) -> None:
+    def _carry_out(self, journal: Journal, change: Change, keep_going: bool) -> None:
         started: Started | None = getattr(self._local, "started", None)
         if started is not None:
             started(journal.operation.id)
         try:
-            self._converge(journal, change.units)
+            self._converge(journal, change.units, keep_going)
         except QuarterdeckError as error:
             if change.made:
                 self._undo(journal, change, error)
             raise
 
-    def _converge(self, journal: Journal, units: list[Unit]) -> None:
+    def _converge(self, journal: Journal, units: list[Unit], keep_going: bool) -> None:
         try:
-            self.converger.converge(units, journal)
+            self.converger.converge(units, journal, keep_going=keep_going)
         except Cancelled as error:
             journal.close(Outcome.CANCELLED, error)
             raise

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
-from contextlib import ExitStack
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
 
 from filelock import Timeout
 
 from backends.drivers.facts import Facts
 from backends.drivers.machine import LabelKeys, Machine
 from backends.drivers.step import Step
-from backends.errors import MachineFailed, QuarterdeckError
+from backends.errors import Cancelled, MachineFailed, QuarterdeckError
 from backends.journal import Journal, unit_lock
 from backends.plan.converge import order, plan_unit, record_of
 from backends.plan.converge import plan as plan_all
@@ -46,24 +46,45 @@ class Converger:
         """The same from records at hand, also such as are not in the store yet."""
         return plan_all(records, self._facts(records, units), self.settings, units)
 
-    def converge(self, units: Collection[Unit], journal: Journal) -> None:
+    def converge(
+        self, units: Collection[Unit], journal: Journal, *, keep_going: bool = False
+    ) -> None:
         """Bring the units in order, each under its lock.
 
-        Raises the first error a step raised, MachineFailed with a problem's code where one stands
-        in the way, MachineFailed `unit.busy` when another process holds a unit for too long.
+        A verb stops at the first error. A repair (`keep_going`) does what it can of the other units
+        and raises the error at the end. Raises the first error a step raised, MachineFailed with a
+        problem's code where one stands in the way, MachineFailed `unit.busy` when another process
+        holds a unit for too long.
         """
         with self.store.read() as session:
             ordered = order(snapshot.read(session, self.settings.host, units), units)
         self.settings.locks.mkdir(mode=0o700, parents=True, exist_ok=True)
+        failed: QuarterdeckError | None = None
         for unit in ordered:
-            with ExitStack() as stack:
-                try:
-                    lock = unit_lock(self.settings.locks, unit)
-                    stack.enter_context(lock.acquire(timeout=_PATIENCE))
-                except Timeout:
-                    text = f"another process is at work on {unit}; see `quarterdeck operation list`"
-                    raise MachineFailed("unit.busy", text) from None
-                self._converge_unit(unit, journal)
+            try:
+                with self._held(unit):
+                    self._converge_unit(unit, journal)
+            except Cancelled:
+                raise
+            except QuarterdeckError as error:
+                if not keep_going:
+                    raise
+                failed = failed or error
+        if failed is not None:
+            raise failed
+
+    @contextmanager
+    def _held(self, unit: Unit) -> Iterator[None]:
+        lock = unit_lock(self.settings.locks, unit)
+        try:
+            lock.acquire(timeout=_PATIENCE)
+        except Timeout:
+            text = f"another process is at work on {unit}; see `quarterdeck operation list`"
+            raise MachineFailed("unit.busy", text) from None
+        try:
+            yield
+        finally:
+            lock.release()
 
     def _converge_unit(self, unit: Unit, journal: Journal) -> None:
         # What a record learns can bring steps of its own: an image's label has its checksum.

@@ -41,10 +41,17 @@ class Drift(Service):
         return Difference(plan(records, facts, settings), tuple(orphans(records, facts, settings)))
 
     def repair(self, units: Collection[Unit] | None = None) -> Plan:
-        """Converge what differs (or these units); returns what was planned."""
+        """Converge what differs (or these units); returns what was planned.
+
+        Units that a living operation works at are left to it. One that cannot be mended does not
+        keep the others from it; its error is raised at the end.
+        """
         self.caller.require_cloud_admin("repair")
         planned = self.context.converger.plan(units)
-        self.context.converge("repair", [each.unit for each in planned.units if each])
+        with self.context.reading() as session:
+            busy = busy_units(session, interrupted(session, self.context.settings.locks))
+        differing = [each.unit for each in planned.units if each and each.unit not in busy]
+        self.context.converge("repair", differing)
         return planned
 
     def recover(self) -> list[Operation]:
