@@ -60,7 +60,7 @@ class Host(Protocol):
         ...
 
     def make_dir(self, path: Path, mode: int = 0o711) -> None:
-        """Make a folder and its parents; that it is there is no error."""
+        """Make a folder and its parents, all of this mode; that it is there is no error."""
         ...
 
     def exists(self, path: Path) -> bool:

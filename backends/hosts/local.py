@@ -98,8 +98,12 @@ class LocalHost:
         if path.is_dir():
             return
         self._refuse_if_read_only(path)
+        missing = [each for each in (path, *path.parents) if not each.is_dir()]
         try:
-            path.mkdir(mode=mode, parents=True, exist_ok=True)
+            for each in reversed(missing):
+                each.mkdir(exist_ok=True)
+                # Exactly this, whatever the caller's umask: QEMU's user must pass through.
+                each.chmod(mode)
         except OSError as error:
             raise disk_error(error, path) from error
 
