@@ -87,6 +87,8 @@ def _fingerprint(record: str) -> str:
 def _build(image: LabImage, record: str, tell: Progress) -> None:
     """Make the image's directory beside its final place, then rename it there in one step."""
     final = image.disk.parent
+    for stale in final.parent.glob("building-*"):  # of a process that was killed: we hold the lock
+        shutil.rmtree(stale)
     work = Path(tempfile.mkdtemp(prefix="building-", dir=final.parent))
     try:
         tell("fetching the guest's kernel", 0.0)
