@@ -162,12 +162,13 @@ class Instances(Service):
 
     def list(self, *, all_projects: bool = False) -> Sequence[InstanceRow]:
         """What should be and what is, by name: two queries and one call to libvirt for all."""
-        with self.context.reading() as session:
-            rows = _listing(
-                session, None if all_projects and self.caller.admin else self.caller.project_id
-            )
+        rows = self._recorded(all_projects)
         states = self.context.machine.libvirt.states()
         return [InstanceRow(*row, *states.get(row[0], (None, None))) for row in rows]
+
+    def recorded(self, *, all_projects: bool = False) -> Sequence[InstanceRow]:
+        """What should be, without a question to the machine: `state` is None in each row."""
+        return [InstanceRow(*row, None, None) for row in self._recorded(all_projects)]
 
     def show(self, ref: str) -> Instance:
         """One instance's record by id or name. Raises NotFound `instance.not_found`."""
@@ -250,6 +251,11 @@ class Instances(Service):
         path = self.context.settings.console_log(instance.id)
         text = self.context.machine.host.read_text(path) or ""
         return text if lines is None else "\n".join(text.splitlines()[-lines:]) + "\n"
+
+    def _recorded(self, all_projects: bool) -> list[tuple[Any, ...]]:
+        everyone = all_projects and self.caller.admin
+        with self.context.reading() as session:
+            return _listing(session, None if everyone else self.caller.project_id)
 
     def _each(self, verb: str, refs: Sequence[str], act_on: Callable[[Instance], None]) -> None:
         self.caller.require(Role.MEMBER, f"{verb} an instance")
