@@ -12,10 +12,10 @@ from sqlmodel import Session
 
 from backends.caller import Caller
 from backends.converge import Converger
-from backends.doom import doom
+from backends.doom import doom, is_doomed
 from backends.drivers.machine import Machine
 from backends.errors import Cancelled, QuarterdeckError
-from backends.journal import Journal
+from backends.journal import AT_WORK, Journal, units_of
 from backends.plan.plan import Plan
 from backends.records import snapshot
 from backends.records.base import now
@@ -144,13 +144,25 @@ class Context:
                 verb, lambda change: change.touch(*wanted), deadline=deadline, keep_going=True
             )
 
-    def resume(self, operation: Operation, units: Iterable[Unit]) -> None:
-        """Finish what a process that died had begun."""
-        operation.deadline = now() + DEADLINE
+    def resume(self, operation: Operation) -> None:
+        """Finish or undo what a process that died had begun; the journal says how it ended."""
+        units = list(units_of(operation))
+        made = [Unit.parse(operation.target)] if operation.creates else []
         with Journal(self.store, operation, self.settings.locks) as journal:
-            journal.extend(DEADLINE)
-            journal.resume()
-            self._converge(journal, list(units), keep_going=True)
+            found = journal.reopen(DEADLINE)
+            if found not in AT_WORK:
+                return
+            if made and found is Outcome.CANCELLING:
+                self._undo(journal, units, made, Cancelled(operation.verb))
+                return
+            with self.store.read() as session:
+                undone = any(is_doomed(session, unit) for unit in made)
+            try:
+                self.converger.converge(units, journal, keep_going=True)
+            except QuarterdeckError as error:
+                self._give_up(journal, units, made, error)
+            else:
+                journal.close(Outcome.UNDONE if undone else Outcome.DONE)
 
     def _planned(self, change: Change) -> Plan:
         records = snapshot.read(change.session, self.settings.host, change.units)
@@ -174,32 +186,34 @@ class Context:
         if started is not None:
             started(journal.operation.id)
         try:
-            self._converge(journal, change.units, keep_going)
+            self.converger.converge(change.units, journal, keep_going=keep_going)
         except QuarterdeckError as error:
-            if change.made:
-                self._undo(journal, change, error)
-            raise
-
-    def _converge(self, journal: Journal, units: list[Unit], keep_going: bool) -> None:
-        try:
-            self.converger.converge(units, journal, keep_going=keep_going)
-        except Cancelled as error:
-            journal.close(Outcome.CANCELLED, error)
-            raise
-        except QuarterdeckError as error:
-            journal.close(Outcome.FAILED, error)
+            self._give_up(journal, change.units, change.made, error)
             raise
         journal.close(Outcome.DONE)
 
-    def _undo(self, journal: Journal, change: Change, cause: QuarterdeckError) -> None:
+    def _give_up(
+        self, journal: Journal, units: list[Unit], made: list[Unit], cause: QuarterdeckError
+    ) -> None:
+        """Undo what was made; without any, say only that it failed."""
+        if made:
+            self._undo(journal, units, made, cause)
+        else:
+            cancelled = isinstance(cause, Cancelled)
+            journal.close(Outcome.CANCELLED if cancelled else Outcome.FAILED, cause)
+
+    def _undo(
+        self, journal: Journal, units: list[Unit], made: list[Unit], cause: QuarterdeckError
+    ) -> None:
         """Take away what the failed verb made; what cannot be now goes at the next converge."""
-        journal.extend(_UNDO)
-        units = list(change.units)
+        units = list(units)
+        # First of all, so that whoever resumes a killed undo goes on with it.
         with self.store.write() as session:
-            for unit in change.made:
+            for unit in made:
                 units.extend(each for each in doom(session, unit) if each not in units)
+        journal.extend(_UNDO)
         try:
-            self.converger.converge(units, journal)
+            self.converger.converge(units, journal, keep_going=True)
         except QuarterdeckError:
             journal.close(Outcome.FAILED, cause)
         else:

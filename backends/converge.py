@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 
-from filelock import Timeout
-
 from backends.drivers.facts import Facts
 from backends.drivers.machine import LabelKeys, Machine
 from backends.drivers.step import Step
 from backends.errors import Cancelled, MachineFailed, QuarterdeckError
-from backends.journal import Journal, unit_lock
+from backends.journal import Journal
+from backends.locks import unit_lock
 from backends.plan.converge import order, plan_unit, record_of
 from backends.plan.converge import plan as plan_all
 from backends.plan.plan import FollowGuest, Plan
@@ -58,7 +57,6 @@ class Converger:
         """
         with self.store.read() as session:
             ordered = order(snapshot.read(session, self.settings.host, units), units)
-        self.settings.locks.mkdir(mode=0o700, parents=True, exist_ok=True)
         failed: QuarterdeckError | None = None
         for unit in ordered:
             try:
@@ -76,11 +74,9 @@ class Converger:
     @contextmanager
     def _held(self, unit: Unit) -> Iterator[None]:
         lock = unit_lock(self.settings.locks, unit)
-        try:
-            lock.acquire(timeout=_PATIENCE)
-        except Timeout:
+        if not lock.acquire(_PATIENCE):
             text = f"another process is at work on {unit}; see `quarterdeck operation list`"
-            raise MachineFailed("unit.busy", text) from None
+            raise MachineFailed("unit.busy", text)
         try:
             yield
         finally:

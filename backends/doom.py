@@ -35,3 +35,9 @@ def doom(session: Session, unit: Unit) -> list[Unit]:
             port.absent = True
             units.append(Unit(Kind.NETWORK, port.network_id))
     return list(dict.fromkeys(units))
+
+
+def is_doomed(session: Session, unit: Unit) -> bool:
+    """Whether the unit is gone, or wanted gone."""
+    row = session.get(_TABLES[unit.kind], unit.id)
+    return row is None or bool(row.absent)

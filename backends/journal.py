@@ -7,15 +7,17 @@ from collections.abc import Collection
 from pathlib import Path
 from types import TracebackType
 
-from filelock import FileLock, Timeout
 from sqlmodel import Session, col, select
 
 from backends.errors import Cancelled, QuarterdeckError, Refused
+from backends.locks import is_free, operation_lock
 from backends.records.base import now
 from backends.records.operation import Operation, OperationStep, Outcome
 from backends.records.store import Store
 from backends.records.unit import Unit
 
+# Outcomes of operations that a process works at, or died at.
+AT_WORK = (Outcome.RUNNING, Outcome.CANCELLING)
 # Progress is written at most this often, in seconds.
 _TICK = 0.25
 
@@ -89,16 +91,24 @@ class Journal:
         if now() > self.operation.deadline:
             raise Refused("operation.deadline", f"{self.operation.verb} took longer than allowed")
 
-    def resume(self) -> None:
-        """Go on after the last step of the process that died; its open step was interrupted."""
+    def reopen(self, seconds: float) -> Outcome:
+        """Go on after the last step of the process that died; its open step was interrupted.
+
+        Returns the outcome that was found. One that ended meanwhile is left as it is.
+        """
         with self.store.write() as session:
-            steps = session.exec(
-                select(OperationStep).where(OperationStep.operation_id == self.operation.id)
-            ).all()
-            for step in steps:
+            row = session.get_one(Operation, self.operation.id)
+            found = row.outcome
+            if found not in AT_WORK:
+                return found
+            self.operation.deadline = row.deadline = now() + seconds
+            row.outcome = Outcome.RUNNING
+            steps = select(OperationStep).where(OperationStep.operation_id == row.id)
+            for step in session.exec(steps):
                 self._position = max(self._position, step.position)
                 if step.outcome is Outcome.RUNNING:
                     step.outcome, step.ended_at = Outcome.INTERRUPTED, now()
+            return found
 
     def close(self, outcome: Outcome, error: QuarterdeckError | None = None) -> None:
         """Note how the operation ended."""
@@ -119,35 +129,14 @@ class Journal:
             row.outcome = Outcome.RUNNING
 
 
-def operation_lock(locks: Path, operation_id: str) -> FileLock:
-    """The lock that a living operation holds."""
-    return FileLock(locks / f"operation-{operation_id}.lock", mode=0o600, thread_local=False)
-
-
-def unit_lock(locks: Path, unit: Unit) -> FileLock:
-    """The lock that whoever converges the unit holds."""
-    name = str(unit).replace(":", "-").replace("/", "-")
-    return FileLock(locks / f"{name}.lock", mode=0o600, thread_local=False)
-
-
 def interrupted(session: Session, locks: Path) -> list[Operation]:
     """Operations that run by the journal, while no process works at them."""
-    at_work = (Outcome.RUNNING, Outcome.CANCELLING)
     found = session.exec(
         select(Operation)
-        .where(col(Operation.outcome).in_(at_work))
+        .where(col(Operation.outcome).in_(AT_WORK))
         .order_by(col(Operation.started_at))
     )
-    return [row for row in found if _is_free(operation_lock(locks, row.id))]
-
-
-def _is_free(lock: FileLock) -> bool:
-    try:
-        lock.acquire(timeout=0)
-    except Timeout:
-        return False
-    lock.release()
-    return True
+    return [row for row in found if is_free(operation_lock(locks, row.id))]
 
 
 def units_of(operation: Operation) -> Collection[Unit]:

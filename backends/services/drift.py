@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from contextlib import suppress
 from dataclasses import dataclass
 
 from sqlmodel import Session, col, select
 
-from backends.journal import interrupted, units_of
+from backends.errors import QuarterdeckError
+from backends.journal import AT_WORK, interrupted, units_of
+from backends.locks import sweep
 from backends.plan.converge import plan
 from backends.plan.orphans import Orphan, orphans
 from backends.plan.plan import Plan
 from backends.records import snapshot
-from backends.records.operation import Operation, Outcome
+from backends.records.operation import Operation
 from backends.records.tables import Image, Instance, Network, Port, Project, Volume
 from backends.records.unit import Kind, Unit
 from backends.services.base import Service
@@ -55,24 +58,29 @@ class Drift(Service):
         return planned
 
     def recover(self) -> list[Operation]:
-        """Finish what processes that died had begun. Returns their operations."""
+        """Finish or undo what processes that died had begun. Returns their operations.
+
+        What cannot be finished now is drift, and the journal says why; no start fails for it.
+        """
         if not self.caller.writes:
             return []
+        locks = self.context.settings.locks
         with self.context.reading() as session:
-            dead = interrupted(session, self.context.settings.locks)
+            dead = interrupted(session, locks)
             leftover = _unfinished(session, busy_units(session, dead))
         for operation in dead:
-            self.context.resume(operation, units_of(operation))
+            self.context.resume(operation)
         done = {unit for operation in dead for unit in units_of(operation)}
-        self.context.converge("recover", [unit for unit in leftover if unit not in done])
+        with suppress(QuarterdeckError):
+            self.context.converge("recover", [unit for unit in leftover if unit not in done])
+        sweep(locks)
         return dead
 
 
 def busy_units(session: Session, dead: Collection[Operation]) -> set[Unit]:
     """Units of operations at work in a living process: theirs to finish."""
-    at_work = (Outcome.RUNNING, Outcome.CANCELLING)
     gone = {operation.id for operation in dead}
-    rows = session.exec(select(Operation).where(col(Operation.outcome).in_(at_work)))
+    rows = session.exec(select(Operation).where(col(Operation.outcome).in_(AT_WORK)))
     return {unit for row in rows if row.id not in gone for unit in units_of(row)}
 
 
