@@ -126,6 +126,9 @@ def test_one_at_a_time_holds_a_console(settings: Settings) -> None:
 def test_the_socket_is_for_its_owner_alone_however_long_its_path(tmp_path: Path) -> None:
     settings = Settings("t-console", tmp_path, tmp_path / ("long" * 40), "here")
     assert sharing.connect(settings, ID) is None
+    assert not settings.run.exists()  # only who shares a console makes the folder
+    lock = sharing.try_lock(settings, ID)
+    assert lock is not None
     listener = sharing.listen(settings, ID)
     path = settings.run / "consoles" / f"{ID}.sock"
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
@@ -136,7 +139,12 @@ def test_the_socket_is_for_its_owner_alone_however_long_its_path(tmp_path: Path)
     listener.close()
     assert sharing.connect(settings, ID) is None
     sharing.forget(settings, ID)
+    os.close(lock)
     assert not path.exists()
+    path.with_suffix(".lock").unlink()
+    path.parent.rmdir()
+    sharing.forget(settings, ID)  # of a cloud that was taken away meanwhile
+    assert not path.parent.exists()
 
 
 def test_a_read_only_viewer_follows_the_log_and_cannot_type(settings: Settings) -> None:

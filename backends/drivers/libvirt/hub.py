@@ -7,6 +7,7 @@ sharer; the others connect to it; when it goes, one of them takes over.
 from __future__ import annotations
 
 import contextlib
+import os
 import selectors
 import socket
 import threading
@@ -100,7 +101,11 @@ class Viewer:
         if sock is None:
             lock = sharing.try_lock(self._settings, self._id)
             if lock is not None:
-                Sharer(self._settings, self._id, lock).start()
+                try:
+                    Sharer(self._settings, self._id, lock).start()
+                except OSError:
+                    os.close(lock)
+                    raise
                 sock = sharing.connect(self._settings, self._id)
         return sock
 

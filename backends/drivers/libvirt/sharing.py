@@ -18,14 +18,13 @@ from backends.settings import Settings
 
 
 def folder(settings: Settings) -> Path:
-    """The folder of locks and sockets, for root alone."""
-    path = settings.run / "consoles"
-    path.mkdir(mode=0o700, parents=True, exist_ok=True)
-    return path
+    """The folder of locks and sockets, for root alone; made by who takes the lock."""
+    return settings.run / "consoles"
 
 
 def try_lock(settings: Settings, instance_id: str) -> int | None:
     """A descriptor that holds the guest's console, or None where somebody else does."""
+    folder(settings).mkdir(mode=0o700, parents=True, exist_ok=True)
     path = folder(settings) / f"{instance_id}.lock"
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
