@@ -9,10 +9,11 @@ from backends.drivers.libvirt.spec import Disk, DomainSpec, Nic
 from backends.plan import labels
 from backends.records.snapshot import Records
 from backends.records.tables import Attachment, Image, Instance, Port
-from backends.settings import Settings
+from backends.settings import CONSOLE_LOG, OVERLAY, Settings
 
 # A guest that is booted from kernel and ramdisk finds its disk and its console by these.
 _CMDLINE = "root=/dev/vda console=tty0 console=ttyS0"
+_ENCODER = json.JSONEncoder(sort_keys=True)
 
 Files = tuple[tuple[str, str], ...]
 
@@ -34,7 +35,7 @@ def config_files(instance: Instance) -> Files:
         name = instance.key_name or "key"
         meta["public_keys"] = {name: instance.public_key}
         meta["keys"] = [{"name": name, "type": "ssh", "data": instance.public_key}]
-    files = [("openstack/latest/meta_data.json", json.dumps(meta, sort_keys=True))]
+    files = [("openstack/latest/meta_data.json", _ENCODER.encode(meta))]
     if instance.user_data is not None:
         files.append(("openstack/latest/user_data", instance.user_data))
     return tuple(files)
@@ -66,15 +67,16 @@ def disk_of(attachment: Attachment, records: Records, settings: Settings) -> Dis
 
 def spec(instance: Instance, config: str, records: Records, settings: Settings) -> DomainSpec:
     """The domain. `config` is the digest of its config drive, empty for none."""
-    disks = [Disk(str(settings.overlay(instance.id)), "qcow2", "vda")]
+    folder = settings.instance_folder(instance.id)
+    disks = [Disk(f"{folder}/{OVERLAY}", "qcow2", "vda")]
     for attachment in sorted(records.attachments.get(instance.id, ()), key=lambda a: a.device):
         if not attachment.absent:
             disks.append(disk_of(attachment, records, settings))
     if config:
-        path = settings.instance(instance.id) / f"config-{config}.iso"
-        disks.append(Disk(str(path), "raw", "vdz", "config-drive", read_only=True))
+        path = f"{folder}/config-{config}.iso"
+        disks.append(Disk(path, "raw", "vdz", "config-drive", read_only=True))
     image = records.images.get(instance.image_id or "")
-    kernel, ramdisk = _boot_files(image, settings)
+    kernel, ramdisk, cmdline = _boot(image, settings)
     return DomainSpec(
         id=instance.id,
         name=f"instance-{instance.id}",
@@ -90,11 +92,11 @@ def spec(instance: Instance, config: str, records: Records, settings: Settings) 
             for port in records.ports_of.get(instance.id, ())
             if not port.absent
         ),
-        console_log=str(settings.console_log(instance.id)),
+        console_log=f"{folder}/{CONSOLE_LOG}",
         label=labels.instance(records, instance),
         kernel=kernel,
         ramdisk=ramdisk,
-        cmdline=_CMDLINE if kernel else "",
+        cmdline=cmdline,
     )
 
 
@@ -110,9 +112,13 @@ def nic_of(port: Port, records: Records, settings: Settings) -> Nic:
     )
 
 
-def _boot_files(image: Image | None, settings: Settings) -> tuple[str, str]:
-    """Kernel and ramdisk, for an `ami` (it names its own) or a bare `aki` used by itself."""
+def _boot(image: Image | None, settings: Settings) -> tuple[str, str, str]:
+    """Kernel, ramdisk and kernel arguments, for an image that names its kernel (`ami`).
+
+    The arguments are the image's property `os_command_line`, as in Nova.
+    """
     if image is None or not image.kernel_id:
-        return "", ""
+        return "", "", ""
     ramdisk = str(settings.image(image.ramdisk_id)) if image.ramdisk_id else ""
-    return str(settings.image(image.kernel_id)), ramdisk
+    arguments = image.properties.get("os_command_line", _CMDLINE)
+    return str(settings.image(image.kernel_id)), ramdisk, arguments
