@@ -252,7 +252,7 @@ class Instances(Service):
         text = self.context.machine.host.read_text(path) or ""
         return text if lines is None else "\n".join(text.splitlines()[-lines:]) + "\n"
 
-    def _recorded(self, all_projects: bool) -> list[tuple[Any, ...]]:
+    def _recorded(self, all_projects: bool) -> Sequence[tuple[Any, ...]]:
         everyone = all_projects and self.caller.admin
         with self.context.reading() as session:
             return _listing(session, None if everyone else self.caller.project_id)
