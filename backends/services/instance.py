@@ -168,7 +168,7 @@ class Instances(Service):
 
     def recorded(self, *, all_projects: bool = False) -> Sequence[InstanceRow]:
         """What should be, without a question to the machine: `state` is None in each row."""
-        return [InstanceRow(*row, None, None) for row in self._recorded(all_projects)]
+        return [InstanceRow._make((*row, None, None)) for row in self._recorded(all_projects)]
 
     def show(self, ref: str) -> Instance:
         """One instance's record by id or name. Raises NotFound `instance.not_found`."""
