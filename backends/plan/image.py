@@ -30,7 +30,8 @@ def plan(unit: Unit, records: Records, facts: Facts, settings: Settings) -> Unit
         if image.imported or not image.source:
             lost = Problem("image.lost", f"the file of image {image.name} is gone from the machine")
             return UnitPlan(unit, (), (lost,))
-        steps.append(ImportImage(unit.id, image.source, image.disk_format, image.sha256 or ""))
+        sums = (image.sha256 or "", image.sha512 or "")
+        steps.append(ImportImage(unit.id, image.source, image.disk_format, *sums))
         return UnitPlan(unit, tuple(steps), settles=True)
     if image.imported and label != (wanted := labels.image(image)):
         steps.append(WriteLabel("image", unit.id, wanted))

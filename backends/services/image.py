@@ -41,12 +41,14 @@ class Images(Service):
         kernel: str | None = None,
         ramdisk: str | None = None,
         sha256: str | None = None,
+        sha512: str | None = None,
         properties: dict[str, str] | None = None,
     ) -> Image:
         """Import an image from a file's path or an http(s) URL.
 
-        `min_disk` GiB, `min_ram` MiB. Raises Refused `image.format.unknown`, `image.source.missing`
-        and what the check of its content raises (`image.format.mismatch`, `image.truncated`, ...).
+        `min_disk` GiB, `min_ram` MiB; `sha256` and `sha512` are what its sums must be.
+        Raises Refused `image.format.unknown`, `image.source.missing` and what the check of its
+        content raises (`image.format.mismatch`, `image.truncated`, ...).
         """
         self.caller.require(Role.MEMBER, "create an image")
         good_name(name)
@@ -64,6 +66,7 @@ class Images(Service):
                 container_format=container_format,
                 source=origin,
                 sha256=sha256,
+                sha512=sha512,
                 min_disk=min_disk,
                 min_ram=min_ram,
                 protected=protected,

@@ -115,11 +115,15 @@ class Images:
         return frozenset(each for each in (sums | partial) - names if is_id(each))
 
     def _accept(self, step: ImportImage, partial: Path, sums: Sums) -> None:
-        if step.sha256 and sums.sha256 != step.sha256.lower():
-            raise Refused(
-                "image.checksum.mismatch",
-                f"the image's SHA-256 is {sums.sha256}, not {step.sha256}; fetch it again",
-            )
+        for name, wanted, found_sum in (
+            ("SHA-256", step.sha256, sums.sha256),
+            ("SHA-512", step.sha512, sums.sha512),
+        ):
+            if wanted and found_sum != wanted.lower():
+                raise Refused(
+                    "image.checksum.mismatch",
+                    f"the image's {name} is {found_sum}, not {wanted}; fetch it again",
+                )
         found = probe.inspect(self._host, partial, step.claimed)
         description = ImageDescription(
             sums.size, found.virtual_size, found.format, sums.sha256, sums.sha512

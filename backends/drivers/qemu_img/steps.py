@@ -11,13 +11,14 @@ class ImportImage:
     """Bring an image in from a path or an http(s) URL: copied, hashed, checked, then renamed.
 
     `claimed` is the format the image is said to have; what is found must be the same.
-    `sha256`, where not empty, is what the checksum must be.
+    `sha256` and `sha512`, where not empty, are what the checksums must be.
     """
 
     id: str
     source: str
     claimed: str
     sha256: str = ""
+    sha512: str = ""
 
     @property
     def text(self) -> str:
