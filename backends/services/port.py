@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from sqlmodel import Session, col, select
 
 from backends.context import Change
 from backends.errors import Refused
 from backends.records.identity import Role
-from backends.records.network import OWNER_DHCP, Address, Network, Port, Subnet
+from backends.records.network import OWNER_DHCP, OWNER_INSTANCE, Address, Network, Port, Subnet
 from backends.records.security import PortSecurityGroup, SecurityGroup
 from backends.records.unit import Kind, Unit
 from backends.services import addresses, quota
@@ -85,6 +86,25 @@ class Ports(Service):
                 query = query.where(Port.device_id == device)
             ports = session.exec(query.order_by(col(Port.name), col(Port.position), col(Port.id)))
             return _views(session, list(ports))
+
+    def of_instances(
+        self, *, all_projects: bool = False
+    ) -> Mapping[str, Mapping[str, Sequence[str]]]:
+        """The addresses of instances: by instance id, then by network name. One query for all."""
+        with self.context.reading() as session:
+            query = (
+                select(Port.device_id, Network.name, Address.address)
+                .join(Network, col(Network.id) == col(Port.network_id))
+                .join(Address, col(Address.port_id) == col(Port.id))
+                .where(Port.device_owner == OWNER_INSTANCE)
+                .order_by(col(Port.position))
+            )
+            if not (all_projects and self.caller.admin):
+                query = query.where(Port.project_id == self.caller.project_id)
+            found: dict[str, dict[str, Any]] = {}
+            for device, network, address in session.exec(query):
+                found.setdefault(device, {}).setdefault(network, []).append(address)
+            return found
 
     def show(self, ref: str) -> PortView:
         """One port by id or name. Raises NotFound `port.not_found`."""

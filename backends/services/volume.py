@@ -71,6 +71,13 @@ class Volumes(Service):
             used = _attached(session)
             return [VolumeRow(row, used.get(row.id, ())) for row in rows]
 
+    def of_instance(self, instance: str) -> Sequence[str]:
+        """Ids of the volumes that an instance has, in the order of their devices."""
+        with self.context.reading() as session:
+            guest = find(session, Instance, instance, "instance", self.caller)
+            query = select(Attachment.volume_id).where(Attachment.instance_id == guest.id)
+            return list(session.exec(query.order_by(col(Attachment.device))))
+
     def show(self, ref: str) -> VolumeRow:
         """One volume by id or name. Raises NotFound `volume.not_found`."""
         with self.context.reading() as session:
