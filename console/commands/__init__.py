@@ -1,0 +1,1 @@
+"""The commands: one module a noun, each with a table of its verbs."""

@@ -1,0 +1,149 @@
+"""Ports."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from console.commands.command import (
+    ALL_PROJECTS,
+    LONG,
+    PROJECT,
+    Command,
+    arg,
+    fields_of,
+    name,
+    names,
+)
+from console.commands.job import Job
+from console.commands.output import Fields, Rows
+from console.commands.values import stamp, up
+
+if TYPE_CHECKING:
+    from backends.services.port import PortView
+
+
+def create(job: Job) -> Fields:
+    from backends.services.port import FixedAddress
+
+    args = job.args
+    wanted = [fields_of(text, ("subnet", "ip-address")) for text in args.fixed]
+    port = job.cloud.ports.create(
+        args.network,
+        args.name,
+        fixed=[FixedAddress(each.get("subnet", ""), each.get("ip-address", "")) for each in wanted],
+        mac=args.mac,
+        groups=_groups(args.groups, args.no_groups),
+    )
+    return _fields(job.cloud.ports.show(port.id))
+
+
+def list_(job: Job) -> Rows:
+    args = job.args
+    device = job.cloud.instances.show(args.server).id if args.server else None
+    views = job.cloud.ports.list(
+        network=args.network, device=device, all_projects=args.all_projects
+    )
+    columns = ("ID", "Name", "MAC Address", "Fixed IP Addresses", "Status")
+    cells: list[tuple[object, ...]] = [
+        (each.port.id, each.port.name, each.port.mac, _fixed(each), _status(each)) for each in views
+    ]
+    if not args.long:
+        return Rows(columns, cells)
+    more = [
+        (*cell, list(view.groups), view.port.device_owner)
+        for cell, view in zip(cells, views, strict=True)
+    ]
+    return Rows((*columns, "Security Groups", "Device Owner"), more)
+
+
+def show(job: Job) -> Fields:
+    return _fields(job.cloud.ports.show(job.args.name))
+
+
+def set_(job: Job) -> None:
+    args, ports = job.args, job.cloud.ports
+    groups = _groups(args.groups, args.no_groups)
+    if args.groups and not args.no_groups:
+        there = ports.show(args.name).groups
+        groups = [*there, *(each for each in args.groups if each not in there)]
+    ports.set(args.name, name=args.new_name, groups=groups)
+
+
+def unset(job: Job) -> None:
+    args, ports = job.args, job.cloud.ports
+    kept = [group for group in ports.show(args.name).groups if group not in args.groups]
+    ports.set(args.name, groups=kept)
+
+
+def delete(job: Job) -> None:
+    job.each(job.args.names, job.cloud.ports.delete)
+
+
+def _groups(named: list[str], none: bool) -> list[str] | None:
+    return named if named or none else None
+
+
+def _fixed(view: PortView) -> list[dict[str, str]]:
+    return [{"ip_address": address, "subnet_id": subnet} for subnet, address in view.addresses]
+
+
+def _status(view: PortView) -> str:
+    return "ACTIVE" if view.port.device_id else "DOWN"
+
+
+def _fields(view: PortView) -> Fields:
+    port = view.port
+    return Fields(
+        {
+            "admin_state_up": up(port.admin_state_up),
+            "binding_host_id": port.host,
+            "created_at": stamp(port.created_at),
+            "device_id": port.device_id,
+            "device_owner": port.device_owner,
+            "fixed_ips": _fixed(view),
+            "id": port.id,
+            "mac_address": port.mac,
+            "name": port.name,
+            "network_id": port.network_id,
+            "port_security_enabled": port.port_security,
+            "project_id": port.project_id,
+            "security_group_names": list(view.groups),
+            "status": _status(view),
+        }
+    )
+
+
+_GROUPS = arg("--security-group", dest="groups", action="append", default=[], metavar="GROUP",
+              help="a security group (repeat)")  # fmt: skip
+_NO_GROUPS = arg("--no-security-group", dest="no_groups", action="store_true", help="no group")
+
+COMMANDS = (
+    Command(
+        "port create", create, "Make a free port.",
+        (arg("name", metavar="NAME"),
+         arg("--network", required=True, help="its network (name or id)"),
+         arg("--fixed-ip", dest="fixed", action="append", default=[],
+             metavar="subnet=S,ip-address=A", help="an address (repeat)"),
+         arg("--mac-address", dest="mac", metavar="MAC", help="its MAC address"),
+         _GROUPS, _NO_GROUPS, PROJECT),
+        "port create --network selfservice --fixed-ip ip-address=172.16.1.20 web", "fields",
+        writes=True,
+    ),
+    Command(
+        "port list", list_, "List ports.",
+        (LONG, ALL_PROJECTS, arg("--network", help="of this network alone"),
+         arg("--server", help="of this instance alone")),
+        "port list --server selfservice-instance", "rows",
+    ),
+    Command("port show", show, "Show a port.", (name("PORT"),), shows="fields"),
+    Command(
+        "port set", set_, "Rename a port or add security groups.",
+        (name("PORT"), arg("--name", dest="new_name", help="a new name"), _GROUPS, _NO_GROUPS),
+        "port set --security-group web PORT", writes=True,
+    ),
+    Command(
+        "port unset", unset, "Take security groups from a port.", (name("PORT"), _GROUPS),
+        "port unset --security-group web PORT", writes=True,
+    ),
+    Command("port delete", delete, "Delete free ports.", (names("PORT"),), writes=True),
+)  # fmt: skip

@@ -1,0 +1,152 @@
+"""Subnets."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from console.commands.command import (
+    ALL_PROJECTS,
+    LONG,
+    PROJECT,
+    Command,
+    arg,
+    fields_of,
+    name,
+    names,
+)
+from console.commands.job import Job
+from console.commands.output import Fields, Rows
+from console.commands.values import stamp
+
+if TYPE_CHECKING:
+    from backends.records.network import Subnet
+
+
+def create(job: Job) -> Fields:
+    from backends.services.network import NewSubnet
+
+    args = job.args
+    pools = [fields_of(text, ("start", "end")) for text in args.pools]
+    routes = [fields_of(text, ("destination", "gateway")) for text in args.routes]
+    new = NewSubnet(
+        network=args.network,
+        cidr=args.range,
+        name=args.name,
+        gateway=args.gateway or "auto",
+        dhcp=args.dhcp is not False,
+        dns=tuple(args.dns),
+        pools=tuple((each.get("start", ""), each.get("end", "")) for each in pools),
+        host_routes=tuple(
+            (each.get("destination", ""), each.get("gateway", "")) for each in routes
+        ),
+        ip_version=args.ip_version,
+    )
+    return _fields(job.cloud.networks.create_subnet(new))
+
+
+def list_(job: Job) -> Rows:
+    args = job.args
+    rows = [
+        row
+        for row in job.cloud.networks.subnets(network=args.network, all_projects=args.all_projects)
+        if args.ip_version in (None, row.ip_version)
+    ]
+    if not args.long:
+        cells = [(row.id, row.name, row.network_id, row.cidr) for row in rows]
+        return Rows(("ID", "Name", "Network", "Subnet"), cells)
+    return Rows(
+        ("ID", "Name", "Network", "Subnet", "Project", "DHCP", "Name Servers", "Allocation Pools",
+         "Host Routes", "IP Version", "Gateway"),
+        [(row.id, row.name, row.network_id, row.cidr, row.project_id, row.enable_dhcp,
+          row.dns_nameservers, _pools(row), row.host_routes, row.ip_version, row.gateway_ip)
+         for row in rows],
+    )  # fmt: skip
+
+
+def show(job: Job) -> Fields:
+    return _fields(job.cloud.networks.subnet(job.args.name))
+
+
+def set_(job: Job) -> None:
+    args, networks = job.args, job.cloud.networks
+    dns = None
+    if args.dns or args.no_dns:
+        kept = [] if args.no_dns else networks.subnet(args.name).dns_nameservers
+        dns = [*kept, *(each for each in args.dns if each not in kept)]
+    networks.set_subnet(
+        args.name, name=args.new_name, dns=dns, dhcp=args.dhcp, gateway=args.gateway
+    )
+
+
+def delete(job: Job) -> None:
+    job.each(job.args.names, job.cloud.networks.delete_subnet)
+
+
+def _pools(row: Subnet) -> list[str]:
+    return [f"{pool['start']}-{pool['end']}" for pool in row.allocation_pools]
+
+
+def _fields(row: Subnet) -> Fields:
+    return Fields(
+        {
+            "allocation_pools": _pools(row),
+            "cidr": row.cidr,
+            "created_at": stamp(row.created_at),
+            "dns_nameservers": row.dns_nameservers,
+            "enable_dhcp": row.enable_dhcp,
+            "gateway_ip": row.gateway_ip,
+            "host_routes": row.host_routes,
+            "id": row.id,
+            "ip_version": row.ip_version,
+            "name": row.name,
+            "network_id": row.network_id,
+            "project_id": row.project_id,
+        }
+    )
+
+
+_OPTIONS = (
+    arg("--gateway", metavar="ADDRESS", help="an address, auto or none"),
+    arg("--dns-nameserver", dest="dns", action="append", default=[], metavar="ADDRESS",
+        help="a name server that DHCP hands out (repeat)"),
+    arg("--dhcp", dest="dhcp", action="store_const", const=True, default=None, group="dhcp",
+        help="serve DHCP"),
+    arg("--no-dhcp", dest="dhcp", action="store_const", const=False, default=None, group="dhcp",
+        help="serve none"),
+)  # fmt: skip
+_VERSION = arg("--ip-version", type=int, choices=(4, 6), metavar="4|6", help="4 or 6")
+
+COMMANDS = (
+    Command(
+        "subnet create", create, "Give a network a range of addresses.",
+        (arg("name", metavar="NAME"),
+         arg("--network", required=True, help="its network (name or id)"),
+         arg("--subnet-range", dest="range", required=True, metavar="CIDR", help="its range"),
+         *_OPTIONS, _VERSION,
+         arg("--allocation-pool", dest="pools", action="append", default=[],
+             metavar="start=A,end=B", help="addresses to give out (repeat)"),
+         arg("--host-route", dest="routes", action="append", default=[],
+             metavar="destination=CIDR,gateway=A", help="a route for guests (repeat)"),
+         PROJECT),
+        "subnet create --network selfservice --dns-nameserver 8.8.8.8 --gateway 172.16.1.1"
+        " --subnet-range 172.16.1.0/24 selfservice",
+        "fields", writes=True,
+    ),
+    Command(
+        "subnet list", list_, "List subnets.",
+        (LONG, ALL_PROJECTS, arg("--network", help="of this network alone"), _VERSION),
+        shows="rows",
+    ),
+    Command("subnet show", show, "Show a subnet.", (name("SUBNET"),), shows="fields"),
+    Command(
+        "subnet set", set_, "Change a subnet; guests learn it when they renew their lease.",
+        (name("SUBNET"), arg("--name", dest="new_name", help="a new name"), *_OPTIONS,
+         arg("--no-dns-nameservers", dest="no_dns", action="store_true",
+             help="forget the name servers there were")),
+        "subnet set --dns-nameserver 9.9.9.9 selfservice", writes=True,
+    ),
+    Command(
+        "subnet delete", delete, "Delete subnets without addresses in use.",
+        (names("SUBNET"),), writes=True,
+    ),
+)  # fmt: skip
