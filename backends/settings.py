@@ -9,6 +9,8 @@ from pathlib import Path
 from backends.errors import Refused
 
 DEFAULT_CLOUD = "default"
+OVERLAY = "disk.qcow2"
+CONSOLE_LOG = "console.log"
 _CLOUD_NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,31}")
 
 
@@ -57,15 +59,19 @@ class Settings:
 
     def instance(self, instance_id: str) -> Path:
         """The folder of an instance's own files."""
-        return self.state / "instances" / instance_id
+        return Path(self.instance_folder(instance_id))
+
+    def instance_folder(self, instance_id: str) -> str:
+        """The same as text: a plan names it for every instance."""
+        return f"{self.state}/instances/{instance_id}"
 
     def overlay(self, instance_id: str) -> Path:
         """The instance's root disk: a qcow2 overlay on its image."""
-        return self.instance(instance_id) / "disk.qcow2"
+        return self.instance(instance_id) / OVERLAY
 
     def console_log(self, instance_id: str) -> Path:
         """What the guest wrote to its serial line, kept by virtlogd."""
-        return self.instance(instance_id) / "console.log"
+        return self.instance(instance_id) / CONSOLE_LOG
 
     def dhcp(self, network_id: str) -> Path:
         """The folder of a network's dnsmasq: configuration, hosts, options, leases, pid."""

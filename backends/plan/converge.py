@@ -19,6 +19,7 @@ _PLANNERS: dict[Kind, Callable[[Unit, Records, Facts, Settings], UnitPlan]] = {
     Kind.VOLUME: volume.plan,
     Kind.INSTANCE: instance.plan,
 }
+_TABLES = {kind: f"{kind.value}s" for kind in Kind}
 _RANK = {kind: rank for rank, kind in enumerate(Kind)}
 
 
@@ -52,14 +53,10 @@ def order(records: Records, units: Collection[Unit]) -> list[Unit]:
 
 def record_of(unit: Unit, records: Records) -> object | None:
     """The unit's own record, or None."""
-    tables: dict[Kind, dict[str, object]] = {
-        Kind.PROJECT: records.projects,  # type: ignore[dict-item]
-        Kind.IMAGE: records.images,  # type: ignore[dict-item]
-        Kind.NETWORK: records.networks,  # type: ignore[dict-item]
-        Kind.VOLUME: records.volumes,  # type: ignore[dict-item]
-        Kind.INSTANCE: records.instances,  # type: ignore[dict-item]
-    }
-    return tables.get(unit.kind, {}).get(unit.id)
+    if unit.kind is Kind.HOST:
+        return None
+    table: dict[str, object] = getattr(records, _TABLES[unit.kind])
+    return table.get(unit.id)
 
 
 def _absent(unit: Unit, records: Records) -> bool:

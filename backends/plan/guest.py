@@ -13,7 +13,7 @@ from backends.settings import CONSOLE_LOG, OVERLAY, Settings
 
 # A guest that is booted from kernel and ramdisk finds its disk and its console by these.
 _CMDLINE = "root=/dev/vda console=tty0 console=ttyS0"
-_ENCODER = json.JSONEncoder(sort_keys=True)
+_ENCODER = json.JSONEncoder(sort_keys=True, check_circular=False)
 
 Files = tuple[tuple[str, str], ...]
 

@@ -102,7 +102,7 @@ def _plugs(
             found is None
             or found.bridge != settings.bridge
             or found.vlan != vlan
-            or any(found.labels.get(key) != value for key, value in wanted)
+            or not found.labels.items() >= set(wanted)
         ):
             yield AddPort(settings.bridge, port.interface, vlan, wanted)
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
+from functools import cache
 from typing import Any
 
 from sqlmodel import SQLModel
@@ -27,17 +28,25 @@ _LEFT_OUT = frozenset(
         "soft_reboots",
     }
 )
+_ENCODER = json.JSONEncoder(
+    sort_keys=True, separators=(",", ":"), ensure_ascii=False, check_circular=False
+)
 
 
 def fields(row: SQLModel) -> dict[str, Any]:
     """The columns of a row that a label carries."""
     values = row.__dict__
-    return {name: values[name] for name in type(row).model_fields if name not in _LEFT_OUT}
+    return {name: values[name] for name in _names(type(row))}
+
+
+@cache
+def _names(table: type[SQLModel]) -> tuple[str, ...]:
+    return tuple(sorted(name for name in table.model_fields if name not in _LEFT_OUT))
 
 
 def dump(value: dict[str, Any]) -> str:
     """Canonical JSON: the same value is the same text."""
-    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    return _ENCODER.encode(value)
 
 
 def cloud(records: Records) -> str:
@@ -80,7 +89,7 @@ def port(records: Records, row: Port) -> str:
         {
             "port": fields(row),
             "addresses": sorted(
-                (each.subnet_id, each.address) for each in records.addresses.get(row.id, ())
+                [(each.subnet_id, each.address) for each in records.addresses.get(row.id, ())]
             ),
             "groups": sorted(records.groups_of.get(row.id, ())),
         }

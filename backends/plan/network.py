@@ -79,7 +79,7 @@ def _serve(
         or found.bridge != settings.bridge
         or found.vlan != vlan
         or found.error
-        or any(found.labels.get(key) != value for key, value in wanted)
+        or not found.labels.items() >= set(wanted)
     ):
         steps.append(
             AddPort(

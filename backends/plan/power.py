@@ -37,16 +37,15 @@ def plan(instance: Instance, fact: DomainFact | None) -> tuple[list[Step], list[
         return ([FollowGuest(instance.id)] if instance.power is not Power.STOPPED else []), []
     if instance.power is Power.STOPPED:
         return ([] if state in _OFF else [ShutDownDomain(instance.id)]), []
-    start = StartDomain(instance.id, instance.boots, instance.soft_reboots)
     if instance.power is Power.SUSPENDED:
         return ([] if state in _OFF else [SaveDomain(instance.id)]), []
     if instance.power is Power.PAUSED:
         if state is State.PAUSED:
             return [], []
         pause = PauseDomain(instance.id)
-        return ([start, pause] if state in _OFF else [pause]), []
+        return ([_start(instance), pause] if state in _OFF else [pause]), []
     if state in _OFF:
-        return [start], []
+        return [_start(instance)], []
     assert fact is not None
     if state is State.PAUSED:
         if fact.reason is Reason.IO_ERROR:
@@ -54,6 +53,10 @@ def plan(instance: Instance, fact: DomainFact | None) -> tuple[list[Step], list[
             return [], [Problem("instance.disk.error", text)]
         return [ResumeDomain(instance.id), *_reboots(instance, fact)], []
     return _reboots(instance, fact), []
+
+
+def _start(instance: Instance) -> StartDomain:
+    return StartDomain(instance.id, instance.boots, instance.soft_reboots)
 
 
 def _guest_decided(instance: Instance, fact: DomainFact | None) -> bool:

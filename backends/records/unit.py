@@ -16,6 +16,9 @@ class Kind(StrEnum):
     VOLUME = "volume"
     INSTANCE = "instance"
 
+    # Enum's own is written in Python, and a plan of a large cloud asks for it all the time.
+    __hash__ = str.__hash__
+
 
 class Unit(NamedTuple):
     """A resource by kind and id; written `instance:<id>`."""

@@ -8,8 +8,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from ipaddress import IPv4Network, ip_address, ip_network
+from ipaddress import IPv4Network, ip_network
 from pathlib import Path
+from typing import NamedTuple
 
 from backends.drivers.dnsmasq.steps import Files
 
@@ -25,6 +26,7 @@ FILES = (CONFIG, HOSTS, OPTIONS, NAMES)
 _LEASE_SECONDS = 86_400
 _MOST_LEASES = 1 << 24
 _LABEL_LENGTH = 63
+_LABEL = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,8 +44,7 @@ class DhcpSubnet:
         return ip_network(self.cidr).version
 
 
-@dataclass(frozen=True, slots=True)
-class DhcpHost:
+class DhcpHost(NamedTuple):
     """A port that may ask. `addresses` are pairs of subnet id and address."""
 
     mac: str
@@ -65,11 +66,12 @@ class DhcpNetwork:
 
 def build(network: DhcpNetwork) -> Files:
     """The files to serve, in the order of `FILES`."""
+    hosts, names = _hosts_and_names(network)
     return (
         (CONFIG, _lines(_config(network))),
-        (HOSTS, _lines(_hosts(network))),
+        (HOSTS, _lines(hosts)),
         (OPTIONS, _lines(_options(network))),
-        (NAMES, _lines(_names(network))),
+        (NAMES, _lines(names)),
     )
 
 
@@ -87,6 +89,8 @@ def dns_label(name: str, address: str) -> str:
 
     What a user supplies reaches these files by this way only.
     """
+    if _LABEL.fullmatch(name):
+        return name
     label = re.sub(r"[^a-z0-9-]", "", re.sub(r"[ _.]", "-", name.lower()))
     label = label[:_LABEL_LENGTH].strip("-")
     return label or "host-" + re.sub(r"[^0-9a-f]", "-", address)
@@ -119,13 +123,17 @@ def _config(network: DhcpNetwork) -> Iterator[str]:
         )
 
 
-def _hosts(network: DhcpNetwork) -> Iterator[str]:
+def _hosts_and_names(network: DhcpNetwork) -> tuple[list[str], list[str]]:
+    """Who may lease what; and a hosts(5) file, as names resolve before their guest has asked."""
     served = {subnet.id for subnet in network.subnets}
-    for host in network.hosts:
-        for subnet_id, address in host.addresses:
+    hosts, names = [], []
+    for mac, addresses, hostname in network.hosts:
+        for subnet_id, address in addresses:
+            name = dns_label(hostname, address)
+            names.append(f"{address} {name}.{network.domain} {name}")
             if subnet_id in served:
-                name = dns_label(host.hostname, address)
-                yield f"{host.mac.lower()},{_bracketed(address)},{name}"
+                hosts.append(f"{mac.lower()},{_bracketed(address)},{name}")
+    return hosts, names
 
 
 def _options(network: DhcpNetwork) -> Iterator[str]:
@@ -166,21 +174,13 @@ def _neighbours(subnets: Sequence[DhcpSubnet], own: DhcpSubnet) -> Iterator[tupl
             yield other.cidr, "0.0.0.0"  # noqa: S104 - a route's next hop, not a listening socket
 
 
-def _names(network: DhcpNetwork) -> Iterator[str]:
-    """A hosts(5) file: names resolve also before their guest has asked for its address."""
-    for host in network.hosts:
-        for _, address in host.addresses:
-            name = dns_label(host.hostname, address)
-            yield f"{address} {name}.{network.domain} {name}"
-
-
 def _tag(subnet: DhcpSubnet) -> str:
     return f"subnet-{subnet.id}"
 
 
 def _bracketed(address: str) -> str:
     """As dnsmasq writes an address: IPv6 in brackets."""
-    return f"[{address}]" if ip_address(address).version == 6 else address
+    return f"[{address}]" if ":" in address else address
 
 
 def _lines(lines: Iterable[str]) -> str:

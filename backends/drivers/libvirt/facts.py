@@ -17,6 +17,9 @@ class State(StrEnum):
     CRASHED = "crashed"
     STOPPING = "stopping"
 
+    # Enum's own is written in Python, and a plan of a large cloud asks for it all the time.
+    __hash__ = str.__hash__
+
 
 class Reason(StrEnum):
     """Who or what brought the state about, as far as it matters for who owns the difference."""

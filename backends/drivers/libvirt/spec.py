@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+from operator import attrgetter
+from typing import NamedTuple
 
 
-@dataclass(frozen=True, slots=True)
-class Disk:
+class Disk(NamedTuple):
     """A disk; `serial` is what the guest and we know it by: the volume's id, empty for the root.
 
     A `target` of `sdX` makes it a CD-ROM, any other a virtio disk. `block` says that `path` is a
@@ -22,8 +23,7 @@ class Disk:
     block: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Nic:
+class Nic(NamedTuple):
     """An interface on the integration bridge; `vlan` is the network's on this host."""
 
     port_id: str
@@ -57,4 +57,11 @@ class DomainSpec:
     @property
     def digest(self) -> str:
         """Changes when any of the above does; carried in the domain's metadata."""
-        return hashlib.sha256(repr(self).encode()).hexdigest()[:16]
+        parts = (*map(tuple, self.disks), *map(tuple, self.nics), _PLAIN(self))
+        return hashlib.sha256(repr(parts).encode()).hexdigest()[:16]
+
+
+# Plain tuples print several times faster than dataclasses, and every plan prints every domain.
+_PLAIN = attrgetter(
+    *(each.name for each in fields(DomainSpec) if each.name not in ("disks", "nics"))
+)
