@@ -19,6 +19,9 @@ _ENVIRONMENT = {
     "LC_ALL": "C.UTF-8",
 }
 
+# Others may pass through a folder, and not see what is in it.
+_PASSABLE = 0o711
+
 
 class LocalHost:
     """Runs commands and keeps files on the machine this process is on."""
@@ -94,7 +97,7 @@ class LocalHost:
         with contextlib.suppress(FileNotFoundError):
             shutil.rmtree(path)
 
-    def make_dir(self, path: Path, mode: int = 0o711) -> None:
+    def make_dir(self, path: Path, mode: int = _PASSABLE) -> None:
         if path.is_dir():
             return
         self._refuse_if_read_only(path)
@@ -102,8 +105,9 @@ class LocalHost:
         try:
             for each in reversed(missing):
                 each.mkdir(exist_ok=True)
-                # Exactly this, whatever the caller's umask: QEMU's user must pass through.
-                each.chmod(mode)
+                # Exactly this, whatever the caller's umask: QEMU's and dnsmasq's users must pass
+                # through what is above a folder of their own.
+                each.chmod(mode if each == path else _PASSABLE)
         except OSError as error:
             raise disk_error(error, path) from error
 
