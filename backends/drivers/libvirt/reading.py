@@ -12,29 +12,54 @@ from backends.drivers.libvirt.states import all_states, translate
 if TYPE_CHECKING:
     import libvirt
 
+# State and its reason, and whether libvirt keeps the domain when it is off.
+_Condition = tuple[tuple[State, Reason], bool]
+
 
 def facts(
     connection: libvirt.virConnect, cloud: str, ids: Collection[str] | None
 ) -> Mapping[str, DomainFact]:
     """The facts of `cloud`'s domains, of all or of those of `ids` that are there."""
+    domains = _domains(connection, ids)
+    conditions = _conditions_of_all(connection) if ids is None else _conditions(domains)
+    found = {}
+    for domain in domains:
+        domain_id = domain.UUIDString()
+        # One that came after the states were read is for the next look.
+        if domain_id not in conditions or (parsed := _parsed(domain)) is None:
+            continue
+        if parsed.metadata is not None and parsed.metadata.cloud == cloud:
+            found[domain_id] = _fact(domain_id, parsed, parsed.metadata, *conditions[domain_id])
+    return found
+
+
+def _conditions_of_all(connection: libvirt.virConnect) -> dict[str, _Condition]:
+    """By UUID, in three calls for any number of domains."""
     import libvirt
 
     transient = {
         domain.UUIDString()
         for domain in connection.listAllDomains(libvirt.VIR_CONNECT_LIST_DOMAINS_TRANSIENT)
     }
-    state_of = all_states(connection)
+    states = all_states(connection)
+    return {domain_id: (state, domain_id not in transient) for domain_id, state in states.items()}
+
+
+def _conditions(domains: list[libvirt.virDomain]) -> dict[str, _Condition]:
+    """By UUID, of these alone: a list of all would wait for whatever is being started elsewhere."""
+    import libvirt
+
     found = {}
-    for domain in _domains(connection, ids):
-        domain_id = domain.UUIDString()
-        parsed = _parsed(domain)
-        # One that came after the states were read is for the next look.
-        if parsed is None or parsed.metadata is None or domain_id not in state_of:
+    for domain in domains:
+        try:
+            state, reason = domain.state()
+            saved = bool(domain.hasManagedSaveImage())
+            condition = translate(state, reason, saved), bool(domain.isPersistent())
+        except libvirt.libvirtError as error:
+            if error.get_error_code() != libvirt.VIR_ERR_NO_DOMAIN:
+                raise
             continue
-        if parsed.metadata.cloud == cloud:
-            found[domain_id] = _fact(
-                domain_id, parsed, parsed.metadata, state_of[domain_id], domain_id not in transient
-            )
+        found[domain.UUIDString()] = condition
     return found
 
 
