@@ -73,6 +73,29 @@ class Settings:
         """What the guest wrote to its serial line, kept by virtlogd."""
         return self.instance(instance_id) / CONSOLE_LOG
 
+    @property
+    def external_bridge(self) -> str:
+        """The bridge of provider networks: `br-ex` beside `br-int`, `br-ex-ab12` beside another."""
+        return f"br-ex{self._suffix}"
+
+    @property
+    def patch(self) -> tuple[str, str]:
+        """The patch ports between the two: br-int's end and br-ex's, as Neutron names them."""
+        return f"int-br-ex{self._suffix}", f"phy-br-ex{self._suffix}"
+
+    @property
+    def host_table(self) -> str:
+        """The cloud's nftables table in the host's own namespace."""
+        return f"quarterdeck-{self.cloud}"
+
+    @property
+    def _suffix(self) -> str:
+        return self.bridge.removeprefix("br-int").removeprefix("br")
+
+    def advertisements(self, router_id: str) -> Path:
+        """The folder of a router's dnsmasq, which advertises its IPv6 prefixes."""
+        return self.state / "ra" / router_id
+
     def dhcp(self, network_id: str) -> Path:
         """The folder of a network's dnsmasq: configuration, hosts, options, leases, pid."""
         return self.state / "dhcp" / network_id
@@ -91,3 +114,8 @@ def check_cloud_name(name: str) -> str:
 def dhcp_namespace(network_id: str) -> str:
     """The name space of a network's DHCP server, as Neutron names it."""
     return f"qdhcp-{network_id}"
+
+
+def router_namespace(router_id: str) -> str:
+    """The name space of a router, as Neutron names it."""
+    return f"qrouter-{router_id}"

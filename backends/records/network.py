@@ -9,10 +9,21 @@ from backends.records.base import identifier, json_list, timestamp
 
 OWNER_INSTANCE = "compute:nova"
 OWNER_DHCP = "network:dhcp"
+OWNER_ROUTER = "network:router_interface"
+OWNER_GATEWAY = "network:router_gateway"
+OWNER_FLOATING = "network:floatingip"
+
+# The first letters of an interface's name, as Neutron's agents write them; any other port is a tap.
+_PREFIXES = {OWNER_ROUTER: "qr-", OWNER_GATEWAY: "qg-"}
 
 
 class Network(SQLModel, table=True):
-    """A broadcast domain. `mtu` in bytes, as guests see it."""
+    """A broadcast domain. `mtu` in bytes, as guests see it.
+
+    An `external` one is where routers have their gateways. `network_type` is `local` (on this host
+    alone), `flat` or `vlan`; the last two lie on a `physical_network`, the latter as VLAN
+    `segmentation_id` (1 to 4094).
+    """
 
     id: str = identifier()
     project_id: str = Field(foreign_key="project.id", index=True)
@@ -21,6 +32,10 @@ class Network(SQLModel, table=True):
     mtu: int = 1500
     admin_state_up: bool = True
     shared: bool = False
+    external: bool = False
+    network_type: str = Field(default="local", max_length=8)
+    physical_network: str | None = Field(default=None, max_length=64)
+    segmentation_id: int | None = None
     created_at: float = timestamp()
     absent: bool = False
 
@@ -82,8 +97,8 @@ class Port(SQLModel, table=True):
 
     @property
     def interface(self) -> str:
-        """The tap's name: `tap` and 11 characters of the id, as Neutron writes it."""
-        return f"tap{self.id[:11]}"
+        """Its name: `tap`, `qr-` or `qg-` and 11 characters of the id, as Neutron writes it."""
+        return f"{_PREFIXES.get(self.device_owner, 'tap')}{self.id[:11]}"
 
 
 class Address(SQLModel, table=True):

@@ -16,6 +16,7 @@ from backends.records.image import Image, ImageMember
 from backends.records.instance import Instance
 from backends.records.network import Address, LocalVlan, Network, Port, Subnet
 from backends.records.operation import Operation, OperationStep
+from backends.records.router import FloatingIp, Router
 from backends.records.security import PortSecurityGroup, SecurityGroup, SecurityGroupRule
 from backends.records.volume import Attachment, Volume
 
@@ -25,6 +26,7 @@ __all__ = [
     "CloudRecord",
     "Domain",
     "Flavor",
+    "FloatingIp",
     "Group",
     "GroupMember",
     "HostRecord",
@@ -41,6 +43,7 @@ __all__ = [
     "Project",
     "Quota",
     "RoleAssignment",
+    "Router",
     "SecurityGroup",
     "SecurityGroupRule",
     "Subnet",

@@ -13,6 +13,7 @@ class Kind(StrEnum):
     PROJECT = "project"
     IMAGE = "image"
     NETWORK = "network"
+    ROUTER = "router"
     VOLUME = "volume"
     INSTANCE = "instance"
 
