@@ -45,8 +45,8 @@ class Line(Widget):
             super().__init__()
             self.target = target
 
-    def __init__(self, *, id: str | None = None, parts: Sequence[Part] = ()) -> None:
-        super().__init__(id=id)
+    def __init__(self, name: str | None = None, *, parts: Sequence[Part] = ()) -> None:
+        super().__init__(id=name)
         self._parts = tuple(parts)
         self._spans: list[tuple[int, int, str]] = []
 

@@ -1,4 +1,4 @@
-"""A table that lives: thousands of rows that change, of which only what is seen and changed is sent.
+"""A table that lives: of thousands of rows only what is seen and changed is sent.
 
 Textual repaints whole spans, and one widget a row does not scale. So this draws lines itself, knows
 what each line shows, and repaints the cells that show something else.
@@ -19,6 +19,7 @@ from textual.message import Message
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
+from console.beside import beside
 from console.widgets.arrange import View, arrange
 from console.widgets.cells import clean, fit
 from console.widgets.column import GAP, Column, widths
@@ -101,13 +102,13 @@ class LiveTable(ScrollView, can_focus=True):
     def update(self, items: Sequence[Any]) -> None:
         """These are the rows now. Cursor, marks, filter and sort stay, by key."""
         self.items = items
-        self._arrange()
+        self._rearrange()
 
     def look(self, view: View) -> None:
         """Filter and sort otherwise."""
         if view != self.view:
             self.view = view
-            self._arrange()
+            self._rearrange()
 
     def sort(self, column_id: str) -> None:
         """Sort by a column; once more turns it round."""
@@ -143,7 +144,7 @@ class LiveTable(ScrollView, can_focus=True):
         return [] if self.item is None else [self.item]
 
     @property
-    def visible(self) -> list[Any]:
+    def in_view(self) -> list[Any]:
         """The rows on the screen now."""
         top = self.scroll_offset.y
         return self.rows[top : top + max(0, self.size.height - 1)]
@@ -161,16 +162,15 @@ class LiveTable(ScrollView, can_focus=True):
         if key in self._index:
             self._move_to(self._index[key])
 
-    def _arrange(self) -> None:
+    def _rearrange(self) -> None:
         self._asked = asked = object()
         if len(self.items) < _MANY or not (self.view.filter or self.view.sort):
             self._place(arrange(self.items, self.columns, self.view))
             return
-        work = partial(self._arrange_beside, asked, self.items, self.view)
-        self.run_worker(work, thread=True, group="arrange", exit_on_error=False)
+        beside(self, partial(self._arrange_beside, asked, self.items, self.view))
 
-    def _arrange_beside(self, asked: object, items: Sequence[Any], view: View) -> None:
-        self.post_message(self._Arranged(asked, arrange(items, self.columns, view)))
+    def _arrange_beside(self, asked: object, items: Sequence[Any], view: View) -> Message:
+        return self._Arranged(asked, arrange(items, self.columns, view))
 
     @on(_Arranged)
     def _take_arranged(self, message: _Arranged) -> None:

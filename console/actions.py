@@ -1,0 +1,224 @@
+"""Every action of the console by its id: its key, what it does, and whether it is dangerous.
+
+The ids are what a key map remaps, what read-only mode goes by, and what the help lists.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from textual.binding import Binding
+
+if TYPE_CHECKING:
+    from backends.cloud import Cloud
+
+# What an action asks of the cloud, for the ids of the things selected.
+Verb = Callable[["Cloud", Sequence[str]], object]
+
+
+@dataclass(frozen=True, slots=True)
+class Action:
+    """One thing that can be done in a panel. `run` gets the panel.
+
+    `dangerous` asks first and shows the plan; `writes` is not offered in read-only mode; `verb` is
+    what it asks of the cloud, where it is nothing more than that. One that is not `bulk` is done
+    for one thing after the other. `hint` puts it among the keys that are always shown.
+    """
+
+    id: str
+    key: str
+    label: str
+    run: Callable[[Any], None]
+    dangerous: bool = False
+    writes: bool = False
+    verb: Verb | None = None
+    bulk: bool = False
+    hint: bool = True
+
+    def binding(self) -> Binding:
+        """The key that does it, known by the action's id."""
+        return Binding(self.key, f"act({self.id!r})", self.label, show=self.hint, id=self.id)
+
+
+REGISTRY: dict[str, Action] = {}
+
+
+def offered(action: Action, writes: bool) -> bool:
+    """Whether a caller who may (or may not) write is offered the action."""
+    return writes or not action.writes
+
+
+def of(*kinds: str) -> tuple[Action, ...]:
+    """The actions of these kinds, in their order: `of("view", "instance")`."""
+    return tuple(a for kind in kinds for a in REGISTRY.values() if a.id.split(".")[0] == kind)
+
+
+def bindings(actions: Iterable[Action]) -> list[Binding]:
+    """Their keys."""
+    return [action.binding() for action in actions]
+
+
+def _method(name: str) -> Callable[[Any], None]:
+    def run(panel: Any) -> None:
+        getattr(panel, name)()
+
+    return run
+
+
+def _view(id_: str, key: str, label: str, method: str, *, hint: bool = True) -> None:
+    REGISTRY[id_] = Action(id_, key, label, _method(method), hint=hint)
+
+
+def _form(id_: str, key: str, label: str, method: str) -> None:
+    """Asks for more, then does a verb."""
+    REGISTRY[id_] = Action(id_, key, label, _method(method), writes=True)
+
+
+def _verb(
+    id_: str,
+    key: str,
+    label: str,
+    verb: Verb,
+    *,
+    dangerous: bool = False,
+    bulk: bool = False,
+    hint: bool = False,
+) -> None:
+    REGISTRY[id_] = Action(
+        id_, key, label, lambda panel: panel.do(REGISTRY[id_]), dangerous, True, verb, bulk, hint
+    )
+
+
+_view("view.describe", "d", "Describe", "describe")
+_view("view.yaml", "y", "YAML", "yaml")
+_view("view.refresh", "f5", "Refresh", "reload", hint=False)
+_view("view.copy", "ctrl+y", "Copy id", "copy_id", hint=False)
+
+_form("project.create", "c", "Create", "create")
+_form("project.rename", "e", "Rename", "rename")
+_verb(
+    "project.delete",
+    "ctrl+d",
+    "Delete",
+    lambda cloud, ids: cloud.identity.delete_project(ids[0]),
+    dangerous=True,
+)
+
+_view("instance.console", "s", "Console", "enter_console")
+_view("instance.log", "l", "Log", "log_view")
+_form("instance.create", "c", "Create", "create")
+_form("instance.rename", "e", "Rename", "rename")
+_verb("instance.start", "o", "Start", lambda c, ids: c.instances.start(*ids), bulk=True, hint=True)
+_verb("instance.stop", "t", "Stop", lambda c, ids: c.instances.stop(*ids), bulk=True, hint=True)
+_verb("instance.reboot", "b", "Reboot", lambda c, ids: c.instances.reboot(*ids), bulk=True)
+_verb(
+    "instance.reset",
+    "ctrl+r",
+    "Reboot hard",
+    lambda cloud, ids: cloud.instances.reboot(*ids, hard=True),
+    dangerous=True,
+    bulk=True,
+)
+_verb("instance.pause", "p", "Pause", lambda c, ids: c.instances.pause(*ids), bulk=True)
+_verb("instance.unpause", "u", "Unpause", lambda c, ids: c.instances.unpause(*ids), bulk=True)
+_verb("instance.suspend", "z", "Suspend", lambda c, ids: c.instances.suspend(*ids), bulk=True)
+_verb("instance.resume", "r", "Resume", lambda c, ids: c.instances.resume(*ids), bulk=True)
+_verb(
+    "instance.delete",
+    "ctrl+d",
+    "Delete",
+    lambda cloud, ids: cloud.instances.delete(*ids),
+    dangerous=True,
+    bulk=True,
+    hint=True,
+)
+
+_form("volume.create", "c", "Create", "create")
+_form("volume.rename", "e", "Rename", "rename")
+_form("volume.attach", "a", "Attach", "attach")
+_form("volume.detach", "u", "Detach", "detach")
+_verb(
+    "volume.delete",
+    "ctrl+d",
+    "Delete",
+    lambda cloud, ids: cloud.volumes.delete(*ids),
+    dangerous=True,
+    bulk=True,
+    hint=True,
+)
+
+_form("image.create", "c", "Create", "create")
+_form("image.rename", "e", "Rename", "rename")
+_verb(
+    "image.delete",
+    "ctrl+d",
+    "Delete",
+    lambda cloud, ids: cloud.images.delete(ids[0]),
+    dangerous=True,
+    hint=True,
+)
+
+_form("network.create", "c", "Create", "create")
+_form("network.subnet", "n", "Subnet", "create_subnet")
+_form("network.rename", "e", "Rename", "rename")
+_verb(
+    "network.delete",
+    "ctrl+d",
+    "Delete",
+    lambda cloud, ids: cloud.networks.delete(ids[0]),
+    dangerous=True,
+    hint=True,
+)
+_verb(
+    "port.delete",
+    "ctrl+d",
+    "Delete",
+    lambda cloud, ids: cloud.ports.delete(ids[0]),
+    dangerous=True,
+    hint=True,
+)
+
+_form("flavor.create", "c", "Create", "create")
+_verb(
+    "flavor.delete",
+    "ctrl+d",
+    "Delete",
+    lambda cloud, ids: cloud.flavors.delete(ids[0]),
+    dangerous=True,
+    hint=True,
+)
+_form("keypair.create", "c", "Create", "create")
+_verb(
+    "keypair.delete",
+    "ctrl+d",
+    "Delete",
+    lambda cloud, ids: cloud.keypairs.delete(ids[0]),
+    dangerous=True,
+    hint=True,
+)
+_form("user.create", "c", "Create", "create")
+_verb(
+    "user.delete",
+    "ctrl+d",
+    "Delete",
+    lambda cloud, ids: cloud.identity.delete_user(ids[0]),
+    dangerous=True,
+    hint=True,
+)
+
+_verb(
+    "operation.cancel",
+    "x",
+    "Cancel",
+    lambda cloud, ids: cloud.operations.cancel(ids[0]),
+    hint=True,
+)
+_form("drift.repair", "r", "Repair", "repair")
+_form("drift.repair_all", "ctrl+r", "Repair all", "repair_all")
+
+
+def keys_of(action: Action, keymap: Mapping[str, str]) -> str:
+    """The keys that do the action, as the key map has them."""
+    return keymap.get(action.id, action.key)

@@ -1,0 +1,78 @@
+"""Verbs on their way: planned and asked where dangerous, done beside the event loop, and told."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING
+
+from textual.message import Message
+
+from backends.errors import QuarterdeckError
+
+if TYPE_CHECKING:
+    from backends.cloud import Cloud
+    from backends.plan.plan import Plan
+    from console.screens.panel import OneByOne
+
+Verb = Callable[["Cloud"], object]
+
+
+@dataclass(frozen=True, slots=True)
+class Errand:
+    """A verb and what it is called."""
+
+    title: str
+    verb: Verb
+
+
+class Planned(Message):
+    """What a dangerous verb would do, or why it is refused."""
+
+    def __init__(self, errand: Errand, plan: Plan | None, error: QuarterdeckError | None) -> None:
+        super().__init__()
+        self.errand = errand
+        self.plan = plan
+        self.error = error
+
+
+class Performed(Message):
+    """A verb is done, or was refused, after `took` seconds."""
+
+    def __init__(self, errand: Errand, took: float, error: QuarterdeckError | None) -> None:
+        super().__init__()
+        self.errand = errand
+        self.took = took
+        self.error = error
+
+
+def plan(cloud: Cloud, errand: Errand) -> Planned:
+    """Plan it without doing it. Runs in a thread."""
+    try:
+        return Planned(errand, _plan(cloud, errand.verb), None)
+    except QuarterdeckError as error:
+        return Planned(errand, None, error)
+
+
+def perform(cloud: Cloud, errand: Errand) -> Performed:
+    """Do it. Runs in a thread."""
+    began = time.monotonic()
+    error: QuarterdeckError | None = None
+    try:
+        errand.verb(cloud)
+    except QuarterdeckError as raised:
+        error = raised
+    return Performed(errand, time.monotonic() - began, error)
+
+
+def _plan(cloud: Cloud, verb: Verb) -> Plan:
+    """A verb that does several is planned one by one: a preview ends with the first."""
+    from backends.plan.plan import Plan
+
+    several: OneByOne | None = verb if hasattr(verb, "verbs") else None  # type: ignore[assignment]
+    if several is None:
+        return cloud.preview(lambda: verb(cloud))
+    plans = [cloud.preview(partial(each, cloud)) for each in several.verbs]
+    return Plan(tuple(unit for planned in plans for unit in planned.units))

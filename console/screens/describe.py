@@ -1,0 +1,183 @@
+"""One thing in full: described, as YAML, or what its guest wrote."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Sequence
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from textual.app import ComposeResult
+
+from console.screens.panel import Panel
+from console.widgets import words
+from console.widgets.lines import Lines, TextLine, plain_line
+
+if TYPE_CHECKING:
+    from sqlmodel import SQLModel
+
+    from backends.cloud import Cloud
+
+_LOG_LINES = 5000
+# What a terminal would obey (ECMA-48 control sequences), and controls but for tab and newline.
+_CONTROLS = re.compile(
+    r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|[@-Z\\-_])|[\x00-\x08\x0b-\x1f\x7f]"
+)
+_LABEL = 18
+
+
+class TextPanel(Panel):
+    """Text about one thing."""
+
+    heading = "Text"
+    verb: ClassVar[str] = ""
+    kinds: ClassVar[tuple[str, ...]] = ("text",)
+
+    def __init__(self, noun: str, id_: str, name: str) -> None:
+        super().__init__()
+        self.noun = noun
+        self.id_ = id_
+        self.name_ = name
+        self.text = Lines()
+        self._filter = ""
+
+    @property
+    def crumb(self) -> str:
+        """Whose it is, and what is shown of it."""
+        return f"{self.name_} › {self.verb}"
+
+    @property
+    def summary(self) -> str:
+        """How many lines."""
+        found = f" · /{self._filter}" if self._filter else ""
+        return f"{len(self.text.lines):,} lines{found}"
+
+    def compose(self) -> ComposeResult:
+        """Only the text."""
+        yield self.text
+
+    def ids(self) -> list[str]:
+        """The one thing."""
+        return [self.id_]
+
+    def show(self, found: Any) -> None:
+        """Show the lines."""
+        self.text.update(found)
+
+    def filter(self, text: str) -> None:
+        """Show where it matches."""
+        self._filter = text
+        hits = self.text.find(text)
+        if text:
+            self.desk.say(f"{hits} lines match", "" if hits else "warn")
+
+    @property
+    def filtered(self) -> str:
+        """What is looked for."""
+        return self._filter
+
+
+class Describe(TextPanel):
+    """A thing's record and what is on the machine of it."""
+
+    verb = "describe"
+    topics = frozenset({"records", "domains", "switch"})
+
+    def load(self, cloud: Cloud) -> Any:
+        """Its sections, as lines."""
+        from console.screens.sections import sections
+
+        return list(_lines(sections(cloud, self.noun, self.id_)))
+
+
+class Yaml(TextPanel):
+    """A thing's record as YAML."""
+
+    verb = "yaml"
+
+    def load(self, cloud: Cloud) -> Any:
+        """The record's fields."""
+        import yaml
+
+        record = record_of(cloud, self.noun, self.id_)
+        text = yaml.safe_dump(fields(record), allow_unicode=True, sort_keys=False, width=120)
+        return [plain_line(line) for line in text.splitlines()]
+
+
+class Log(TextPanel):
+    """What a guest wrote to its serial line, without what would command a terminal."""
+
+    verb = "console log"
+    topics = frozenset({"domains"})
+
+    def on_mount(self) -> None:
+        """The log grows without an event: look once a second while it is in front."""
+        self.set_interval(1.0, self.reload)
+
+    def load(self, cloud: Cloud) -> Any:
+        """The last lines."""
+        text = cloud.instances.console_log(self.id_, lines=_LOG_LINES)
+        plain = _CONTROLS.sub("", text.replace("\r\n", "\n").replace("\r", "\n"))
+        return [plain_line(line.expandtabs()) for line in plain.splitlines()]
+
+    def show(self, found: Any) -> None:
+        """Follow its end, unless one has scrolled back."""
+        first = not self.text.lines
+        self.text.update(found, end=True)
+        if first:
+            self.call_after_refresh(self.text.action_jump, -1)
+
+
+def fields(record: SQLModel) -> dict[str, Any]:
+    """A record's fields as plain values, without secrets."""
+    values = record.model_dump(mode="json")
+    return {key: value for key, value in values.items() if "password" not in key}
+
+
+def record_of(cloud: Cloud, noun: str, id_: str) -> Any:
+    """The record of a thing. Raises NotFound."""
+    show: dict[str, Callable[[], Any]] = {
+        "project": lambda: cloud.identity.project(id_),
+        "user": lambda: cloud.identity.user(id_),
+        "instance": lambda: cloud.instances.show(id_),
+        "volume": lambda: cloud.volumes.show(id_).volume,
+        "image": lambda: cloud.images.show(id_),
+        "network": lambda: cloud.networks.show(id_),
+        "port": lambda: cloud.ports.show(id_).port,
+        "flavor": lambda: cloud.flavors.show(id_),
+        "keypair": lambda: cloud.keypairs.show(id_),
+        "operation": lambda: cloud.operations.show(id_)[0],
+    }
+    return show[noun]()
+
+
+def labelled(record: SQLModel) -> Iterable[tuple[str, str]]:
+    """A record's fields as words."""
+    for key, value in fields(record).items():
+        if value is None or value == "" or value == [] or value == {}:
+            continue
+        yield key.replace("_", " "), _word(key, value)
+
+
+def _word(key: str, value: Any) -> str:
+    if key.endswith("_at") and isinstance(value, float):
+        return f"{words.clock(value)} ({words.age(value)})"
+    if key in ("size", "virtual_size") and isinstance(value, int) and value > 1 << 20:
+        return f"{words.size(value)} ({value:,} bytes)"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, dict):
+        return ", ".join(f"{name}={each}" for name, each in value.items())
+    if isinstance(value, list):
+        return ", ".join(str(each) for each in value)
+    return str(value)
+
+
+def _lines(found: Iterable[tuple[str, Sequence[tuple[str, str, str]]]]) -> Iterable[TextLine]:
+    for title, rows in found:
+        yield plain_line("")
+        yield plain_line(f" {title}", "strong")
+        for label, text, tone in rows:
+            first, *rest = text.splitlines() or [""]
+            yield TextLine(((f"   {label:<{_LABEL}} ", "dim"), (first, tone)))
+            for more in rest:
+                yield TextLine(((" " * (_LABEL + 4), ""), (more, tone)))

@@ -1,0 +1,116 @@
+"""Drift: all that is not as it should be, and its repair."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from console.screens.table_panel import TablePanel
+from console.widgets.column import Column
+
+if TYPE_CHECKING:
+    from backends.cloud import Cloud
+    from backends.plan.plan import UnitPlan
+    from backends.records.unit import Unit
+
+
+class Item(NamedTuple):
+    """One difference. `unit` is None for an orphan, which no record wants."""
+
+    unit: Unit | None
+    kind: str
+    id: str
+    name: str
+    what: str
+    code: str
+    steps: int
+
+
+class Drift(TablePanel):
+    """Units whose plan is not empty, and labelled things without a record."""
+
+    slug = "drift"
+    heading = "Drift"
+    kinds = ("drift",)
+    noun = "drift"
+    topics = frozenset({"records", "domains", "switch"})
+    columns = (
+        Column("kind", "KIND", lambda i: i.kind, 9, 10, "K"),
+        Column("name", "NAME", lambda i: i.name, 16, 38, "N"),
+        Column("steps", "STEPS", lambda i: str(i.steps), 5, 5, "S", order=lambda i: i.steps,
+               right=True),
+        Column("what", "WHAT IT TAKES", lambda i: i.what, 40, 120, "W",
+               lambda i: "bad" if i.code else "warn"),
+        Column("code", "CODE", lambda i: i.code, 20, 24, "C"),
+    )  # fmt: skip
+
+    def key(self, item: Item) -> str:
+        """Kind and id."""
+        return f"{item.kind}:{item.id}:{item.code}"
+
+    def fetch(self, cloud: Cloud, everyone: bool) -> Sequence[Any]:
+        """All differences, now."""
+        found = cloud.drift.show()
+        names = _names(cloud)
+        items = [item for unit in found.plan.units if unit for item in _of_unit(unit, names)]
+        items += [
+            Item(None, each.kind, each.id, each.id, f"orphan: {each.evidence}", "orphan",
+                 len(each.steps))
+            for each in found.orphans
+        ]  # fmt: skip
+        return items
+
+    @property
+    def summary(self) -> str:
+        """That all is in order, where it is."""
+        if self.fresh_at is not None and not self.table.items:
+            return "all is as it should be"
+        return super().summary
+
+    def describe(self) -> None:
+        """Describe what differs, where it has a record that can be."""
+        from console.screens.describe import Describe
+
+        item = self.item
+        if item is not None and item.unit is not None and item.kind != "host":
+            self.desk.drill(Describe(item.kind, item.id, item.name))
+
+    def yaml(self) -> None:
+        """Its record as YAML."""
+        from console.screens.describe import Yaml
+
+        item = self.item
+        if item is not None and item.unit is not None and item.kind != "host":
+            self.desk.drill(Yaml(item.kind, item.id, item.name))
+
+    def repair(self) -> None:
+        """Converge what is selected, after its plan was seen."""
+        units = list(dict.fromkeys(i.unit for i in self.table.selection if i.unit is not None))
+        if not units:
+            self.desk.say("an orphan has no record to repair it from", "warn")
+            return
+        self.desk.perform(f"Repair {self.names()}", lambda c: c.drift.repair(units), dangerous=True)
+        self.done_with_marks()
+
+    def repair_all(self) -> None:
+        """Converge all that differs, after the plan was seen."""
+        self.desk.perform("Repair all", lambda c: c.drift.repair(), dangerous=True)
+
+
+def _of_unit(planned: UnitPlan, names: dict[str, str]) -> Iterable[Item]:
+    kind, id_ = planned.unit.kind.value, planned.unit.id
+    name = names.get(id_, id_)
+    for problem in planned.problems:
+        yield Item(planned.unit, kind, id_, name, problem.text, problem.code, 0)
+    if planned.steps or planned.removes or planned.settles:
+        first = next((step.text for step in planned.steps), "the record learns what the machine is")
+        more = f" (+{len(planned.steps) - 1})" if len(planned.steps) > 1 else ""
+        yield Item(planned.unit, kind, id_, name, first + more, "", len(planned.steps))
+
+
+def _names(cloud: Cloud) -> dict[str, str]:
+    names = {row.id: row.name for row in cloud.instances.recorded(all_projects=True)}
+    names |= {each.id: each.name for each in cloud.networks.list(all_projects=True)}
+    names |= {each.id: each.name for each in cloud.images.list(all_projects=True)}
+    names |= {row.volume.id: row.volume.name for row in cloud.volumes.list(all_projects=True)}
+    return names | {each.id: each.name for each in cloud.identity.projects()}

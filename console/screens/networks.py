@@ -1,0 +1,163 @@
+"""Networks with their subnets, and inside each its ports and leases."""
+
+from __future__ import annotations
+
+import time
+from collections import defaultdict
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from console.screens.table_panel import TablePanel
+from console.widgets import words
+from console.widgets.column import Column
+
+if TYPE_CHECKING:
+    from backends.cloud import Cloud
+    from backends.drivers.dnsmasq.facts import Lease
+    from backends.records.network import Network
+    from backends.services.port import PortView
+
+
+class Item(NamedTuple):
+    """A network, its subnets' ranges, and how many ports it has."""
+
+    network: Network
+    ranges: tuple[str, ...]
+    ports: int
+    project: str
+
+
+class PortItem(NamedTuple):
+    """A port, what it is plugged into, and the lease it holds."""
+
+    view: PortView
+    device: str
+    lease: Lease | None
+
+
+class Networks(TablePanel):
+    """The networks the caller may use."""
+
+    slug = "networks"
+    heading = "Networks"
+    kinds = ("network",)
+    noun = "network"
+    columns = (
+        Column("name", "NAME", lambda i: i.network.name, 16, 40, "N"),
+        Column("subnets", "SUBNETS", lambda i: ", ".join(i.ranges), 20, 50, "S"),
+        Column("ports", "PORTS", lambda i: str(i.ports), 5, 6, "R", order=lambda i: i.ports,
+               right=True),
+        Column("mtu", "MTU", lambda i: str(i.network.mtu), 5, 5, "M",
+               order=lambda i: i.network.mtu, right=True),
+        Column("shared", "SHARED", lambda i: "yes" if i.network.shared else "", 6, 6),
+        Column("project", "PROJECT", lambda i: i.project, 12, 24, "P"),
+        Column("age", "AGE", lambda i: words.age(i.network.created_at), 4, 5, "A",
+               order=lambda i: -i.network.created_at, right=True),
+    )  # fmt: skip
+
+    def key(self, item: Item) -> str:
+        """The network's id."""
+        return item.network.id
+
+    def title(self, item: Item) -> str:
+        """The network's name."""
+        return item.network.name
+
+    def fetch(self, cloud: Cloud, everyone: bool) -> Sequence[Any]:
+        """The networks, by name."""
+        networks = cloud.networks.list(all_projects=everyone)
+        ranges: dict[str, list[str]] = defaultdict(list)
+        for subnet in cloud.networks.subnets(all_projects=everyone):
+            ranges[subnet.network_id].append(subnet.cidr)
+        counts: dict[str, int] = defaultdict(int)
+        for view in cloud.ports.list(all_projects=everyone):
+            counts[view.port.network_id] += 1
+        projects = {each.id: each.name for each in cloud.identity.projects()}
+        return [
+            Item(each, tuple(ranges[each.id]), counts[each.id], projects.get(each.project_id, ""))
+            for each in networks
+        ]
+
+    def open(self, item: Item) -> None:
+        """Its ports and leases."""
+        self.desk.drill(Ports(item.network.id, item.network.name))
+
+    def create_subnet(self) -> None:
+        """Open the form for a new subnet."""
+        self.desk.ask_form("subnet")
+
+    def rename(self) -> None:
+        """Ask for another name."""
+        if self.item is None:
+            return
+        network = self.item.network
+        self.desk.ask(
+            f"name of {network.name}",
+            network.name,
+            lambda new: self.desk.perform(
+                f"Rename {network.name}", lambda c: c.networks.set(network.id, name=new)
+            ),
+        )
+
+
+def _lease(item: PortItem) -> str:
+    if item.lease is None:
+        return ""
+    left = item.lease.expires - time.time()
+    return "for ever" if not item.lease.expires else f"{max(0, int(left // 60))} min left"
+
+
+class Ports(TablePanel):
+    """The ports of one network."""
+
+    slug = "ports"
+    heading = "Ports"
+    kinds = ("port",)
+    noun = "port"
+    topics = frozenset({"records", "switch"})
+    columns = (
+        Column("address", "ADDRESS", lambda i: ", ".join(a for _, a in i.view.addresses), 15, 42,
+               "I"),
+        Column("device", "PLUGGED INTO", lambda i: i.device, 16, 40, "D"),
+        Column("mac", "MAC", lambda i: i.view.port.mac, 17, 17, "M"),
+        Column("lease", "LEASE", _lease, 14, 14, "L"),
+        Column("name", "NAME", lambda i: i.view.port.name, 10, 30, "N"),
+        Column("groups", "GROUPS", lambda i: ", ".join(i.view.groups), 10, 30, "S"),
+        Column("tap", "INTERFACE", lambda i: i.view.port.interface, 14, 14, "T"),
+    )  # fmt: skip
+
+    def __init__(self, network_id: str, name: str) -> None:
+        super().__init__()
+        self._network = network_id
+        self._called = name
+
+    @property
+    def crumb(self) -> str:
+        """The network's name."""
+        return self._called
+
+    def key(self, item: PortItem) -> str:
+        """The port's id."""
+        return item.view.port.id
+
+    def title(self, item: PortItem) -> str:
+        """The port's name, or its address."""
+        return item.view.port.name or ", ".join(a for _, a in item.view.addresses)
+
+    def fetch(self, cloud: Cloud, everyone: bool) -> Sequence[Any]:
+        """The network's ports with what they are plugged into."""
+        names = {r.id: r.name for r in cloud.instances.recorded(all_projects=True)}
+        leases = {
+            (each.mac, each.address): each for each in cloud.machine.dnsmasq.leases(self._network)
+        }
+        items = []
+        for view in cloud.ports.list(network=self._network, all_projects=everyone):
+            port = view.port
+            owner = names.get(port.device_id) or _owner(port.device_owner)
+            held = (leases.get((port.mac, address)) for _, address in view.addresses)
+            items.append(PortItem(view, owner, next((each for each in held if each), None)))
+        return items
+
+
+def _owner(owner: str) -> str:
+    return {"network:dhcp": "DHCP server", "": "(free)"}.get(owner, owner)
