@@ -34,7 +34,7 @@ class Guest:
 
     def ready(self) -> str:
         """Wait until it has booted; gives the address it took."""
-        return self.wait_for(r"lab: ready \S+ (\S+)").group(1)
+        return self.wait_for(r"lab: ready \S+ (\S+)\s").group(1)
 
     def run(self, command: str, *, deadline: float = DEADLINE) -> str:
         """Type a command and give what it prints; it must succeed."""
@@ -47,7 +47,7 @@ class Guest:
         token = secrets.token_hex(4)
         # The quotes keep the echo of what is typed from looking like what is printed.
         self._viewer.write(f"echo B''{token}; {command}; echo E''{token} $?\n".encode())
-        done = self.wait_for(rf"B{token}\r?\n((?s:.*?))E{token} (\d+)", deadline=deadline)
+        done = self.wait_for(rf"B{token}\r?\n((?s:.*?))E{token} (\d+)\s", deadline=deadline)
         return int(done.group(2)), done.group(1).replace("\r", "").strip("\n")
 
     def type(self, command: str) -> None:

@@ -43,7 +43,9 @@ def run(*argv: str | Path, check: bool = True) -> str:
     return done.stdout
 
 
-def eventually(condition: Callable[[], object], what: str = "it", deadline: float = DEADLINE) -> None:
+def eventually(
+    condition: Callable[[], object], what: str = "it", deadline: float = DEADLINE
+) -> None:
     """Wait until the condition holds."""
     end = time.monotonic() + deadline
     while not condition():
@@ -222,7 +224,10 @@ class Lab:
         # By SQL alone: opening and closing the file here would drop SQLite's locks of this process.
         if (self.state / "store.db").exists():
             with self.cloud.context.store.read() as session:
-                texts = [*session.exec(select(Operation.units)), *session.exec(select(OperationStep.text))]
+                texts = [
+                    *session.exec(select(Operation.units)),
+                    *session.exec(select(OperationStep.text)),
+                ]
             self._ids |= set(re.findall(_UUID, repr(texts)))
         return self._ids
 
@@ -243,7 +248,12 @@ def _values(row: SQLModel) -> str:
 
 def _names(session: Session) -> dict[str, str]:
     names: dict[str, str] = {}
-    for kind, table in (("network", Network), ("volume", Volume), ("instance", Instance), ("subnet", Subnet)):
+    for kind, table in (
+        ("network", Network),
+        ("volume", Volume),
+        ("instance", Instance),
+        ("subnet", Subnet),
+    ):
         rows: Any = session.exec(select(table))
         names |= {row.id: f"<{kind} {row.name}>" for row in rows}
     for port in session.exec(select(Port)):

@@ -6,14 +6,13 @@ import random
 import signal
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from backends.records.operation import Outcome
 from tests.real.lab import Lab
-from tests.real.life.scripts import INSTANCE, SCRIPTS
+from tests.real.life.scripts import SCRIPTS
 
 _ROOT = Path(__file__).parents[3]
 _SAMPLE = 3  # points of each script in an ordinary run
@@ -68,7 +67,9 @@ def crashes(lab: Lab) -> Crashes:
 
 def test_a_sample_of_points_that_changes_with_the_commit(crashes: Crashes) -> None:
     chance = random.Random(commit())
-    chosen = {name: chance.sample(range(len(each)), _SAMPLE) for name, each in crashes.points.items()}
+    chosen = {
+        name: chance.sample(range(len(each)), _SAMPLE) for name, each in crashes.points.items()
+    }
     for launch, delete in zip(chosen["launch"], chosen["delete"], strict=True):
         crashes.kill("launch", launch)
         crashes.kill("delete", delete)
