@@ -75,6 +75,8 @@ class Port(SQLModel, table=True):
     """A plug on a network: of an instance, of the DHCP server, or free.
 
     `host` is where it is plugged; `device_id` is the instance (or `dhcp-<network>`).
+    `allowed_address_pairs` is a list of `{"ip_address", "mac_address"}`: an address or a prefix that
+    the port may have beside its own, and with which MAC (its own where that is empty).
     """
 
     __table_args__ = (UniqueConstraint("network_id", "mac"),)
@@ -86,6 +88,7 @@ class Port(SQLModel, table=True):
     mac: str = Field(max_length=17)
     admin_state_up: bool = True
     port_security: bool = True
+    allowed_address_pairs: list[dict[str, str]] = json_list()
     device_id: str = Field(default="", index=True, max_length=64)
     device_owner: str = Field(default="", max_length=64)
     host: str = Field(default="", max_length=64)
