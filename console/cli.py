@@ -110,8 +110,8 @@ def _output(command: Command, job: Job) -> Output | None:
             return command.run(job)
     except QuarterdeckError as error:
         if watch.interrupted:
-            print(f"quarterdeck: {_clean(str(error))}", file=sys.stderr)
-            raise KeyboardInterrupt from error
+            _told(str(error), INTERRUPTED)
+            raise SystemExit(INTERRUPTED) from error
         raise
 
 

@@ -29,7 +29,7 @@ def list_(job: Job) -> Rows:
     return Rows(
         ("ID", "Name", "Disk Format", "Container Format", "Size", "Checksum", "Status",
          "Visibility", "Protected", "Project", "Tags"),
-        [(row.id, row.name, row.disk_format, row.container_format, row.size, row.sha512,
+        [(row.id, row.name, row.disk_format, row.container_format, row.size, row.sha256,
           status(row), row.visibility.value, row.protected, row.project_id, [])
          for row in rows],
     )  # fmt: skip

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import sys
 from argparse import Namespace
 from collections.abc import Callable, Iterable
@@ -56,9 +57,16 @@ class Job:
     @cached_property
     def cloud(self) -> Cloud:
         """The cloud, opened when it is first asked for."""
-        from backends.cloud import Cloud
+        # Imports make many objects that stay: looking for garbage among them takes long.
+        gc.disable()
+        try:
+            from backends.cloud import Cloud
 
-        return Cloud.open(self.access)
+            cloud = Cloud.open(self.access)
+            gc.freeze()
+        finally:
+            gc.enable()
+        return cloud
 
     def close(self) -> None:
         """Close what was opened."""
