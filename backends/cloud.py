@@ -7,6 +7,7 @@ import os
 from collections.abc import Callable
 from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from sqlmodel import Session, select
 
@@ -16,26 +17,26 @@ from backends.context import Context
 from backends.drivers.machine import Machine
 from backends.errors import NotFound, Refused
 from backends.hosts import LocalHost
-from backends.plan.plan import Plan
 from backends.records.host import CloudRecord
 from backends.records.identity import Project, Role, RoleAssignment, User
 from backends.records.store import Store
-from backends.services.drift import Drift
-from backends.services.flavor import Flavors
-from backends.services.identity import Identity
-from backends.services.image import Images
-from backends.services.instance import Instances
-from backends.services.keypair import KeyPairs
-from backends.services.network import Networks
-from backends.services.operation import Operations
-from backends.services.port import Ports
-from backends.services.project import projects_of, roles_in
-from backends.services.quotas import Quotas
-from backends.services.security_group import SecurityGroups
-from backends.services.user import verify_password
-from backends.services.volume import Volumes
 from backends.settings import DEFAULT_CLOUD, Settings, check_cloud_name
 from backends.traits import datapath, domain_type
+
+if TYPE_CHECKING:
+    from backends.plan.plan import Plan
+    from backends.services.drift import Drift
+    from backends.services.flavor import Flavors
+    from backends.services.identity import Identity
+    from backends.services.image import Images
+    from backends.services.instance import Instances
+    from backends.services.keypair import KeyPairs
+    from backends.services.network import Networks
+    from backends.services.operation import Operations
+    from backends.services.port import Ports
+    from backends.services.quotas import Quotas
+    from backends.services.security_group import SecurityGroups
+    from backends.services.volume import Volumes
 
 __all__ = [
     "RUN_ROOT",
@@ -50,7 +51,10 @@ __all__ = [
 
 
 class Cloud:
-    """A cloud as one caller uses it. Close it when done; safe to use from several threads."""
+    """A cloud as one caller uses it. Close it when done; safe to use from several threads.
+
+    Each service is imported when it is first used, so that a command starts fast.
+    """
 
     def __init__(self, context: Context, record: CloudRecord) -> None:
         self.context = context
@@ -95,50 +99,74 @@ class Cloud:
 
     @cached_property
     def identity(self) -> Identity:
+        from backends.services.identity import Identity
+
         return Identity(self.context)
 
     @cached_property
     def quotas(self) -> Quotas:
+        from backends.services.quotas import Quotas
+
         return Quotas(self.context)
 
     @cached_property
     def keypairs(self) -> KeyPairs:
+        from backends.services.keypair import KeyPairs
+
         return KeyPairs(self.context)
 
     @cached_property
     def flavors(self) -> Flavors:
+        from backends.services.flavor import Flavors
+
         return Flavors(self.context)
 
     @cached_property
     def images(self) -> Images:
+        from backends.services.image import Images
+
         return Images(self.context)
 
     @cached_property
     def networks(self) -> Networks:
+        from backends.services.network import Networks
+
         return Networks(self.context)
 
     @cached_property
     def ports(self) -> Ports:
+        from backends.services.port import Ports
+
         return Ports(self.context)
 
     @cached_property
     def security_groups(self) -> SecurityGroups:
+        from backends.services.security_group import SecurityGroups
+
         return SecurityGroups(self.context)
 
     @cached_property
     def instances(self) -> Instances:
+        from backends.services.instance import Instances
+
         return Instances(self.context)
 
     @cached_property
     def volumes(self) -> Volumes:
+        from backends.services.volume import Volumes
+
         return Volumes(self.context)
 
     @cached_property
     def operations(self) -> Operations:
+        from backends.services.operation import Operations
+
         return Operations(self.context)
 
     @cached_property
     def drift(self) -> Drift:
+        from backends.services.drift import Drift
+
         return Drift(self.context)
 
     def preview(self, verb: Callable[[], object]) -> Plan:
@@ -210,6 +238,9 @@ def _caller(session: Session, access: Access) -> Caller:
 
 
 def _user_caller(session: Session, access: Access, name: str) -> Caller:
+    from backends.services.project import projects_of
+    from backends.services.user import verify_password
+
     denied = Refused("caller.denied", f"{name}: wrong user, password or project")
     user = session.exec(select(User).where(User.name == name)).first()
     if user is None or not user.enabled:
@@ -244,6 +275,8 @@ def _user_caller(session: Session, access: Access, name: str) -> Caller:
 
 
 def _role_in(session: Session, user_id: str, project_id: str) -> Role:
+    from backends.services.project import roles_in
+
     order = list(Role)
     return max(roles_in(session, user_id, project_id), key=order.index)
 

@@ -6,12 +6,12 @@ import threading
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
-from typing import TypeVar
+from functools import cached_property
+from typing import TYPE_CHECKING, TypeVar
 
 from sqlmodel import Session
 
 from backends.caller import Caller
-from backends.converge import Converger
 from backends.doom import doom, is_doomed
 from backends.drivers.machine import Machine
 from backends.errors import Cancelled, QuarterdeckError
@@ -23,6 +23,9 @@ from backends.records.operation import Operation, Outcome
 from backends.records.store import Store
 from backends.records.unit import Unit
 from backends.settings import Settings
+
+if TYPE_CHECKING:
+    from backends.converge import Converger
 
 T = TypeVar("T")
 # Called with the operation's id, once it is in the journal.
@@ -71,12 +74,18 @@ class Context:
         self.store = store
         self.machine = machine
         self.caller = caller
-        self.converger = Converger(store, machine)
         self._local = threading.local()
 
     @property
     def settings(self) -> Settings:
         return self.machine.settings
+
+    @cached_property
+    def converger(self) -> Converger:
+        """What plans and applies. Imported when there is something to converge."""
+        from backends.converge import Converger
+
+        return Converger(self.store, self.machine)
 
     @contextmanager
     def reading(self) -> Iterator[Session]:

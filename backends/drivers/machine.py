@@ -5,37 +5,78 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Collection
 from functools import cached_property
+from typing import TYPE_CHECKING
 
-from backends.drivers.dnsmasq.driver import DnsmasqDriver
 from backends.drivers.facts import Facts
-from backends.drivers.labels.driver import LabelDriver
-from backends.drivers.libvirt.driver import LibvirtDriver
-from backends.drivers.namespaces.driver import NamespaceDriver
-from backends.drivers.ovs.driver import OvsDriver
-from backends.drivers.qemu_img.driver import QemuImgDriver
 from backends.drivers.step import Driver, Progress, Step
-from backends.drivers.volumes.driver import VolumeDriver
 from backends.errors import Refused
 from backends.hosts import Host
 from backends.records.unit import Kind, Unit
 from backends.settings import Settings, dhcp_namespace
 
+if TYPE_CHECKING:
+    from backends.drivers.dnsmasq.driver import DnsmasqDriver
+    from backends.drivers.labels.driver import LabelDriver
+    from backends.drivers.libvirt.driver import LibvirtDriver
+    from backends.drivers.namespaces.driver import NamespaceDriver
+    from backends.drivers.ovs.driver import OvsDriver
+    from backends.drivers.qemu_img.driver import QemuImgDriver
+    from backends.drivers.volumes.driver import VolumeDriver
+
 LabelKeys = Collection[tuple[str, str]]
 
 
 class Machine:
-    """One host's real systems. Steps reach them only through `apply`."""
+    """One host's real systems. Steps reach them only through `apply`.
+
+    Each driver is imported when it is first used: a command that lists needs but one.
+    """
 
     def __init__(self, settings: Settings, host: Host) -> None:
         self.settings = settings
         self.host = host
-        self.ovs = OvsDriver(settings, host)
-        self.namespaces = NamespaceDriver(settings, host)
-        self.dnsmasq = DnsmasqDriver(settings, host)
-        self.labels = LabelDriver(settings, host)
-        self.qemu_img = QemuImgDriver(settings, host)
-        self.volumes = VolumeDriver(settings, host)
-        self.libvirt = LibvirtDriver(settings, host)
+
+    @cached_property
+    def ovs(self) -> OvsDriver:
+        from backends.drivers.ovs.driver import OvsDriver
+
+        return OvsDriver(self.settings, self.host)
+
+    @cached_property
+    def namespaces(self) -> NamespaceDriver:
+        from backends.drivers.namespaces.driver import NamespaceDriver
+
+        return NamespaceDriver(self.settings, self.host)
+
+    @cached_property
+    def dnsmasq(self) -> DnsmasqDriver:
+        from backends.drivers.dnsmasq.driver import DnsmasqDriver
+
+        return DnsmasqDriver(self.settings, self.host)
+
+    @cached_property
+    def labels(self) -> LabelDriver:
+        from backends.drivers.labels.driver import LabelDriver
+
+        return LabelDriver(self.settings, self.host)
+
+    @cached_property
+    def qemu_img(self) -> QemuImgDriver:
+        from backends.drivers.qemu_img.driver import QemuImgDriver
+
+        return QemuImgDriver(self.settings, self.host)
+
+    @cached_property
+    def volumes(self) -> VolumeDriver:
+        from backends.drivers.volumes.driver import VolumeDriver
+
+        return VolumeDriver(self.settings, self.host)
+
+    @cached_property
+    def libvirt(self) -> LibvirtDriver:
+        from backends.drivers.libvirt.driver import LibvirtDriver
+
+        return LibvirtDriver(self.settings, self.host)
 
     @cached_property
     def _drivers(self) -> dict[type, Driver]:
@@ -95,4 +136,5 @@ class Machine:
 
     def close(self) -> None:
         """Close the connections that are kept."""
-        self.libvirt.close()
+        if "libvirt" in self.__dict__:
+            self.libvirt.close()
