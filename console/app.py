@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import sys
 from collections.abc import Callable
 from functools import partial
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
     from backends.cloud import Cloud
     from backends.events import Events, Happening
 
+# Seconds that the first rows are given before the cloud is watched.
+_SETTLE = 0.5
 _THEMES = Path(__file__).resolve().parent.parent / "themes"
 
 
@@ -36,6 +39,9 @@ def run(access: Access) -> int:
     except Refused as error:
         print(f"quarterdeck: {error}", file=sys.stderr)
         return error.exit_status
+    # What is imported and loaded until the first rows stay: a collector that looks at it over and
+    # over takes a quarter of the time until then.
+    gc.disable()
     app = Quarterdeck(access, keys)
     app.run()
     if app.farewell:
@@ -140,13 +146,15 @@ class Quarterdeck(App[int]):
         self.refresh_bindings()
         if first:
             # What follows must not come before the first rows.
-            self.set_timer(0.2, self._follow)
+            self.set_timer(_SETTLE, self._follow)
 
     def _follow(self) -> None:
         """Hear of what happens from now on, and finish what was interrupted."""
         from backends.events import Events
 
         assert self.cloud is not None
+        gc.freeze()
+        gc.enable()
         self._events = Events(self.cloud)
         self._events.subscribe(lambda happening: post(self, self.Happened(happening)))
         self._read_tray()
