@@ -1,0 +1,231 @@
+"""A machine in a few dictionaries: what each step does to the facts, and nothing else."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from backends.drivers.dnsmasq.facts import Dhcp
+from backends.drivers.dnsmasq.steps import ServeDhcp, StopDhcp, digest
+from backends.drivers.facts import Facts
+from backends.drivers.labels.steps import RemoveLabel, WriteLabel
+from backends.drivers.libvirt import steps as libvirt
+from backends.drivers.libvirt.facts import DomainFact, Reason, State
+from backends.drivers.namespaces.facts import Interface, Namespace
+from backends.drivers.namespaces.steps import AddNamespace, RemoveNamespace, SetInterface
+from backends.drivers.ovs.facts import OvsBridge, OvsFacts, OvsPort
+from backends.drivers.ovs.steps import AddBridge, AddPort, RemoveBridge, RemovePort, WriteFlows
+from backends.drivers.qemu_img.facts import ImageFile, InstanceFiles
+from backends.drivers.qemu_img.steps import (
+    CreateConfigDrive,
+    CreateOverlay,
+    ImportImage,
+    RemoveImage,
+    RemoveInstanceFiles,
+)
+from backends.drivers.step import Step
+from backends.drivers.volumes.facts import VolumeFact
+from backends.drivers.volumes.steps import CreateVolume, LabelVolume, RemoveVolume
+from backends.plan.converge import plan, record_of
+from backends.plan.plan import FollowGuest, Plan, UnitPlan
+from backends.records.instance import Power
+from backends.records.network import Port
+from backends.records.snapshot import Records
+from backends.records.tables import Image, Instance, Volume
+from backends.records.unit import Kind
+from backends.settings import Settings
+
+
+class Model:
+    """Facts that steps change as the real drivers do."""
+
+    def __init__(self) -> None:
+        self.bridges: dict[str, OvsBridge] = {}
+        self.ports: dict[str, OvsPort] = {}
+        self.namespaces: dict[str, Namespace] = {}
+        self.dhcp: dict[str, Dhcp] = {}
+        self.labels: dict[tuple[str, str], str] = {}
+        self.images: dict[str, ImageFile] = {}
+        self.files: dict[str, InstanceFiles] = {}
+        self.volumes: dict[str, VolumeFact] = {}
+        self.domains: dict[str, DomainFact] = {}
+
+    def facts(self) -> Facts:
+        """One look at it."""
+        return Facts(
+            OvsFacts(dict(self.bridges), dict(self.ports)),
+            dict(self.namespaces),
+            dict(self.dhcp),
+            dict(self.labels),
+            dict(self.images),
+            dict(self.files),
+            dict(self.volumes),
+            dict(self.domains),
+        )
+
+    def apply(self, step: Step) -> None:
+        """Do the step. Applying it again changes nothing."""
+        for handle in (self._network, self._storage, self._compute):
+            if handle(step):
+                return
+        raise TypeError(f"the model knows no {step!r}")
+
+    def _network(self, step: Step) -> bool:
+        match step:
+            case AddBridge(name, datapath, labels):
+                flows = self.bridges[name].flows if name in self.bridges else 0
+                self.bridges[name] = OvsBridge(name, datapath, "secure", flows, dict(labels))
+            case RemoveBridge(name):
+                self.bridges.pop(name, None)
+            case WriteFlows(bridge, cookie, _):
+                self.bridges[bridge] = replace(self.bridges[bridge], flows=cookie)
+            case AddPort(bridge, name, vlan, labels, internal):
+                self.ports[name] = OvsPort(name, bridge, vlan, internal, 1, "", dict(labels))
+            case RemovePort(name):
+                self.ports.pop(name, None)
+            case AddNamespace(name):
+                self.namespaces.setdefault(name, Namespace(name))
+            case RemoveNamespace(name):
+                self.namespaces.pop(name, None)
+            case SetInterface(namespace, name, mac, mtu, addresses):
+                interface = Interface(name, mac, mtu, True, addresses)
+                self.namespaces[namespace] = Namespace(namespace, (interface,))
+            case ServeDhcp(network_id, _, files):
+                self.dhcp[network_id] = Dhcp(network_id, digest(files), digest(files), 4711)
+            case StopDhcp(network_id):
+                self.dhcp.pop(network_id, None)
+            case _:
+                return False
+        return True
+
+    def _storage(self, step: Step) -> bool:
+        match step:
+            case WriteLabel(kind, id_, label):
+                self.labels[kind, id_] = label
+            case RemoveLabel(kind, id_):
+                self.labels.pop((kind, id_), None)
+            case ImportImage(id_):
+                self.images.setdefault(id_, ImageFile(id_, 1))
+            case RemoveImage(id_):
+                self.images.pop(id_, None)
+            case CreateOverlay(id_):
+                files = self.files.get(id_, InstanceFiles(id_))
+                self.files[id_] = replace(files, overlay=True)
+            case CreateConfigDrive(id_, config):
+                files = self.files.get(id_, InstanceFiles(id_))
+                self.files[id_] = replace(files, config=config)
+            case RemoveInstanceFiles(id_):
+                self.files.pop(id_, None)
+            case CreateVolume(id_, driver, size, label):
+                self.volumes.setdefault(id_, VolumeFact(id_, driver, size, label))
+            case LabelVolume(id_, _, label):
+                self.volumes[id_] = replace(self.volumes[id_], label=label)
+            case RemoveVolume(id_):
+                self.volumes.pop(id_, None)
+            case _:
+                return False
+        return True
+
+    def _compute(self, step: Step) -> bool:
+        match step:
+            case libvirt.DefineDomain(spec):
+                known = self.domains.get(spec.id)
+                fresh = DomainFact(
+                    spec.id, spec.name, State.SHUTOFF, Reason.UNKNOWN, "", "", spec.vcpus, spec.ram
+                )
+                live = known is not None and known.state in (State.RUNNING, State.PAUSED)
+                disks = frozenset(disk.serial for disk in spec.disks if disk.serial)
+                self.domains[spec.id] = replace(
+                    known or fresh,
+                    digest=spec.digest,
+                    label=spec.label,
+                    disks=known.disks if known is not None and live else disks,
+                    nics=frozenset(nic.port_id for nic in spec.nics),
+                )
+            case libvirt.UndefineDomain(id_):
+                self.domains.pop(id_, None)
+            case libvirt.StartDomain(id_, hard, soft):
+                if self.domains[id_].state is not State.RUNNING:
+                    self.set_state(id_, State.RUNNING, hard_reboots=hard, soft_reboots=soft)
+            case libvirt.ShutDownDomain(id_):
+                self.set_state(id_, State.SHUTOFF, Reason.GUEST)
+            case libvirt.DestroyDomain(id_):
+                self.set_state(id_, State.SHUTOFF, Reason.KILLED)
+            case libvirt.PauseDomain(id_):
+                self.set_state(id_, State.PAUSED)
+            case libvirt.ResumeDomain(id_):
+                self.set_state(id_, State.RUNNING)
+            case libvirt.SaveDomain(id_):
+                self.set_state(id_, State.SAVED)
+            case libvirt.RebootDomain(id_, generation):
+                self.set_state(id_, self.domains[id_].state, soft_reboots=generation)
+            case libvirt.ResetDomain(id_, generation):
+                self.set_state(id_, self.domains[id_].state, hard_reboots=generation)
+            case libvirt.AttachDisk(id_, disk):
+                self.set_state(
+                    id_, self.domains[id_].state, disks=self.domains[id_].disks | {disk.serial}
+                )
+            case libvirt.DetachDisk(id_, serial):
+                self.set_state(
+                    id_, self.domains[id_].state, disks=self.domains[id_].disks - {serial}
+                )
+            case _:
+                return False
+        return True
+
+    def set_state(
+        self, id_: str, state: State, reason: Reason = Reason.UNKNOWN, **values: object
+    ) -> None:
+        """A domain's state from now on, and what else of its facts is given."""
+        known = self.domains[id_]
+        self.domains[id_] = replace(known, state=state, reason=reason, **values)  # type: ignore[arg-type]
+
+
+def converge(model: Model, records: Records, settings: Settings) -> Plan:
+    """One whole converge: plan, apply, and let the records learn. Returns what was planned."""
+    planned = plan(records, model.facts(), settings)
+    for unit_plan in planned.units:
+        for step in unit_plan.steps:
+            if isinstance(step, FollowGuest):
+                records.instances[step.instance_id].power = Power.STOPPED
+            else:
+                model.apply(step)
+        learn(records, unit_plan)
+    return planned
+
+
+def learn(records: Records, planned: UnitPlan) -> None:
+    """What the records learn of a unit that was converged; see backends.settle."""
+    row = record_of(planned.unit, records)
+    if planned.removes:
+        _forget(records, planned)
+    elif isinstance(row, Image) and planned.settles:
+        row.imported, row.source = True, None
+    elif isinstance(row, Volume | Instance) and planned.settles:
+        row.made = True
+        left = [a for a in records.attachments.get(row.id, ()) if not a.absent]
+        records.attachments[row.id] = left
+    elif planned.unit.kind is Kind.NETWORK and planned.settles:
+        _drop_ports(records, [p for p in records.ports_on[planned.unit.id] if p.absent])
+
+
+def _forget(records: Records, planned: UnitPlan) -> None:
+    kind, id_ = planned.unit
+    if kind is Kind.NETWORK:
+        _drop_ports(records, list(records.ports_on.get(id_, ())))
+        records.vlans.pop(id_, None)
+    table = {
+        Kind.PROJECT: records.projects,
+        Kind.IMAGE: records.images,
+        Kind.NETWORK: records.networks,
+        Kind.VOLUME: records.volumes,
+        Kind.INSTANCE: records.instances,
+    }[kind]
+    table.pop(id_, None)  # type: ignore[attr-defined]
+
+
+def _drop_ports(records: Records, ports: list[Port]) -> None:
+    for port in ports:
+        records.ports.pop(port.id, None)
+        records.ports_on[port.network_id].remove(port)
+        if port in records.ports_of.get(port.device_id, ()):
+            records.ports_of[port.device_id].remove(port)
