@@ -83,7 +83,10 @@ def keys(
             Part(" back " if drilled else " unfilter ", "dim"),
         ]
     for key, label in ((":", "go"), ("/", "filter"), ("?", "help")):
-        parts += [Part(f" {key}", "strong", label), Part(f" {label} ", "dim", label)]
+        parts += [
+            Part(f" {key}", "strong", label, right=True),
+            Part(f" {label}", "dim", label, right=True),
+        ]
     return parts
 
 

@@ -70,15 +70,18 @@ class InstanceRow(NamedTuple):
     image_id: str | None
     host: str
     created_at: float
+    made: bool
     addresses: tuple[str, ...]
     state: State | None
     reason: Reason | None
 
     @property
     def status(self) -> str:
-        """Nova's word for it, from the machine; `?` where the machine does not tell."""
+        """Nova's word for it, from the machine; MISSING where its domain is lost."""
         if self.absent:
             return "DELETING"
+        if self.state is None and self.made:
+            return "MISSING"
         return status_of(self.power, self.state)
 
     @property
@@ -380,6 +383,7 @@ def _listing(
         Instance.image_id,
         Instance.host,
         Instance.created_at,
+        Instance.made,
     ).order_by(col(Instance.name), col(Instance.id))
     taken = (
         select(Port.device_id, Address.address)

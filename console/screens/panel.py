@@ -67,6 +67,7 @@ class Panel(Widget):
         self.error: QuarterdeckError | None = None
         self.fresh_at: float | None = None
         self._asked_at: float | None = None
+        self._resting = False
         self._again = False
         self._stale = True
 
@@ -117,7 +118,7 @@ class Panel(Widget):
         if cloud is None or not self.display:
             self._stale = True
             return
-        if self._asked_at is not None:
+        if self._asked_at is not None or self._resting:
             self._again = True
             return
         self._stale = self._again = False
@@ -170,13 +171,13 @@ class Panel(Widget):
         else:
             self.desk.tell(message.error)
         self.desk.panel_changed()
-        if self._again:
-            self._asked_at = time.monotonic()
-            self.set_timer(max(_SOONEST, took * _SHARE), self._next)
+        self._resting = True
+        self.set_timer(max(_SOONEST, took * _SHARE), self._rested)
 
-    def _next(self) -> None:
-        self._asked_at = None
-        self.reload()
+    def _rested(self) -> None:
+        self._resting = False
+        if self._again:
+            self.reload()
 
     # Actions
 

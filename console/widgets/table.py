@@ -219,7 +219,11 @@ class LiveTable(ScrollView, can_focus=True):
             painting = self._painting(row)
             self._drawn[y] = painting
             strip, base = self._strip(painting)
-        return strip.crop(scroll.x, scroll.x + width).extend_cell_length(width, base)
+        shown = strip.crop(scroll.x, scroll.x + width).extend_cell_length(width, base)
+        if y == 0 and self.virtual_size.width > scroll.x + width:
+            more = Strip([Segment("›", base)])
+            return Strip.join([shown.crop(0, width - 1), more])
+        return shown
 
     def _painting(self, row: int) -> Painting:
         item = self.rows[row]
