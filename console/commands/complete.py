@@ -115,6 +115,6 @@ COMMANDS = (
         (arg("shell", nargs="?", choices=("bash", "zsh", "fish"), default="bash",
              metavar="bash|zsh|fish", help="the shell (bash)"),
          arg("--name", help="accepted"), arg("--shell", dest="openstack_shell", help="accepted")),
-        'complete bash >/etc/bash_completion.d/quarterdeck',
+        "complete zsh",
     ),
 )  # fmt: skip

@@ -92,8 +92,9 @@ class Job:
 
     def recover(self) -> None:
         """Finish what processes that died had begun, and say so. Its failure stops nobody."""
+        cloud = self.cloud
         try:
-            for operation in self.cloud.drift.recover():
+            for operation in cloud.drift.recover():
                 self.say(
                     f"finished {operation.verb} {operation.target_name}, which was interrupted"
                 )

@@ -113,9 +113,10 @@ def _render_fields(output: Fields, style: Namespace, width: int) -> str:
 def _kept(columns: Sequence[str], wanted: Sequence[str]) -> list[int]:
     """Which columns are printed, in their own order. Raises Usage `usage.column`."""
     lowered = {name.lower() for name in wanted}
-    unknown = lowered - {name.lower() for name in columns}
+    known = {name.lower() for name in columns}
+    unknown = [name for name in wanted if name.lower() not in known]
     if unknown:
-        missing = ", ".join(sorted(unknown))
+        missing = ", ".join(unknown)
         raise Usage("usage.column", f"no column {missing!a}; there are {', '.join(columns)}")
     return [i for i, name in enumerate(columns) if not lowered or name.lower() in lowered]
 
