@@ -13,8 +13,11 @@ _quarterdeck() {{
     for ((index = 1; index < COMP_CWORD; index++)); do
         [[ ${{COMP_WORDS[index]}} == -* ]] && continue
         next="${{said:+$said }}${{COMP_WORDS[index]}}"
-        _quarterdeck_words "$next" >/dev/null || break
-        said=$next
+        if _quarterdeck_words "$next" >/dev/null; then
+            said=$next
+        elif [[ -n $said ]]; then
+            break
+        fi
     done
     COMPREPLY=($(compgen -W "$(_quarterdeck_words "$said")" -- "$word"))
     if [[ ${{#COMPREPLY[@]}} -eq 0 && $word != -* ]]; then
@@ -39,10 +42,12 @@ function __quarterdeck_said
     string join ' ' (string match -v -- '-*' $words)
 end
 function __quarterdeck_at
-    test (__quarterdeck_said) = "$argv"
+    set -l said (__quarterdeck_said)
+    test "$said" = "$argv"
 end
 function __quarterdeck_after
-    string match -q -- "$argv*" (__quarterdeck_said)
+    set -l said (__quarterdeck_said)
+    string match -q -- "$argv*" "$said"
 end
 """
 
