@@ -74,6 +74,11 @@ def _serve(
     vlan = records.vlans[network.id]
     wanted = port_labels(port, settings)
     found = facts.ovs.ports.get(port.interface)
+    interface = namespace.interface(port.interface) if namespace else None
+    if found is not None and interface is None:
+        # It may have gone with a namespace that somebody deleted: only a new port brings it back.
+        steps.append(RemovePort(port.interface))
+        found = None
     if (
         found is None
         or found.bridge != settings.bridge
@@ -88,7 +93,6 @@ def _serve(
             )
         )  # fmt: skip
     addresses = _with_prefix(port, records)
-    interface = namespace.interface(port.interface) if namespace else None
     if (
         interface is None
         or not interface.up
