@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Mapping
 from typing import Any, TypeVar
 
 from sqlmodel import Session, SQLModel, col, select
@@ -41,7 +42,7 @@ def good_name(name: str, what: str = "name", *, longest: int = _NAME_MAX) -> str
     Letters, digits and marks of any script, spaces, and the signs `._-+@:()#,=~*`: nothing that a
     shell, a path, XML or markup reads as its own. Raises Refused `name.invalid`.
     """
-    composed = unicodedata.normalize("NFC", name)
+    composed = compose(name)
     if not composed.strip() or composed != composed.strip():
         raise Refused("name.invalid", f"a {what} is not empty and has no space at its ends")
     if len(composed) > longest:
@@ -59,11 +60,27 @@ def good_name(name: str, what: str = "name", *, longest: int = _NAME_MAX) -> str
 
 def good_text(text: str, what: str, *, longest: int = 1024) -> str:
     """A description, if it is printable and not too long. Raises Refused `text.invalid`."""
-    if len(text) > longest or any(unicodedata.category(sign) == "Cc" for sign in text):
+    if len(text) > longest or any(unicodedata.category(sign) in ("Cc", "Cs") for sign in text):
         raise Refused(
             "text.invalid", f"a {what} is at most {longest} characters without control characters"
         )
     return text
+
+
+def good_properties(properties: Mapping[str, str] | None) -> dict[str, str]:
+    """Properties, if keys and values are texts of at most 255 characters (Nova's limit).
+
+    Raises Refused `text.invalid`.
+    """
+    return {
+        good_text(key, "property's name", longest=255): good_text(value, "property", longest=255)
+        for key, value in (properties or {}).items()
+    }
+
+
+def compose(text: str) -> str:
+    """The text in the form in which names are kept (NFC), however it was typed."""
+    return unicodedata.normalize("NFC", text)
 
 
 def find(
@@ -76,6 +93,7 @@ def find(
     Raises NotFound `<what>.not_found`, Refused `<what>.ambiguous`.
     """
     columns: Any = table
+    ref = compose(ref)
     if is_id(ref):
         row = session.get(table, ref)
         if row is not None and (not mine or caller.sees(columns_project(row, caller))):

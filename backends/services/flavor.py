@@ -13,7 +13,7 @@ from backends.errors import NotFound, Refused
 from backends.records.base import new_id
 from backends.records.flavor import Flavor
 from backends.records.unit import Kind, Unit
-from backends.services.base import Service, good_name
+from backends.services.base import Service, compose, good_name, good_properties, good_text
 
 
 class Flavors(Service):
@@ -33,7 +33,8 @@ class Flavors(Service):
     ) -> Flavor:
         """A new flavor: `ram` MiB, `disk` GiB. Raises Refused `flavor.exists`, `flavor.invalid`."""
         self.caller.require_cloud_admin("create a flavor")
-        good_name(name)
+        name = good_name(name)
+        good_text(description, "description")
         if id_ is not None:
             good_name(id_, "flavor id", longest=36)
         for what, value, least, most in (
@@ -53,7 +54,7 @@ class Flavors(Service):
                 disk=disk,
                 is_public=public,
                 description=description,
-                properties=properties or {},
+                properties=good_properties(properties),
             )
             taken = select(Flavor).where((col(Flavor.id) == row.id) | (col(Flavor.name) == name))
             if change.session.exec(taken).first() is not None:
@@ -89,6 +90,7 @@ class Flavors(Service):
 
     def require(self, session: Session, ref: str) -> Flavor:
         """The flavor by id or name. Raises NotFound `flavor.not_found`."""
+        ref = compose(ref)
         row = (
             session.get(Flavor, ref)
             or session.exec(select(Flavor).where(Flavor.name == ref)).first()

@@ -17,7 +17,7 @@ from backends.records.identity import Project, Role
 from backends.records.image import Image, ImageMember, Visibility
 from backends.records.instance import Instance
 from backends.records.unit import Kind, Unit
-from backends.services.base import Service, check_absent, find, good_name
+from backends.services.base import Service, check_absent, compose, find, good_name, good_properties
 
 DISK_FORMATS = ("raw", "qcow2", "aki", "ari", "ami")
 CONTAINER_FORMATS = ("bare", "aki", "ari", "ami", "ovf", "docker")
@@ -51,7 +51,7 @@ class Images(Service):
         content raises (`image.format.mismatch`, `image.truncated`, ...).
         """
         self.caller.require(Role.MEMBER, "create an image")
-        good_name(name)
+        name = good_name(name)
         _check_formats(disk_format, container_format)
         shown = self._visibility(visibility)
         origin = self._source(source, disk_format)
@@ -72,7 +72,7 @@ class Images(Service):
                 protected=protected,
                 kernel_id=self.require(session, kernel).id if kernel else None,
                 ramdisk_id=self.require(session, ramdisk).id if ramdisk else None,
-                properties=properties or {},
+                properties=good_properties(properties),
             )
             session.add(row)
             change.make(Unit(Kind.IMAGE, row.id), name)
@@ -121,7 +121,7 @@ class Images(Service):
             row.min_disk = row.min_disk if min_disk is None else min_disk
             row.min_ram = row.min_ram if min_ram is None else min_ram
             kept = {key: value for key, value in row.properties.items() if key not in unset}
-            row.properties = kept | (properties or {})
+            row.properties = kept | good_properties(properties)
             unit = Unit(Kind.IMAGE, row.id)
             change.about(unit, row.name)
             change.touch(unit)
@@ -176,6 +176,7 @@ class Images(Service):
 
     def require(self, session: Session, ref: str) -> Image:
         """An image that the caller may use. Raises NotFound `image.not_found`."""
+        ref = compose(ref)
         mine = select(Image).where(
             (col(Image.id) == ref) | (col(Image.name) == ref), col(Image.absent).is_(False)
         )

@@ -20,7 +20,7 @@ from backends.records.instance import Instance, Power
 from backends.records.network import OWNER_INSTANCE, Address, Network, Port
 from backends.records.unit import Kind, Unit
 from backends.services import quota
-from backends.services.base import Service, check_absent, find, good_name, own
+from backends.services.base import Service, check_absent, find, good_name, good_properties, own
 from backends.services.flavor import Flavors, check_fits_host
 from backends.services.image import Images
 from backends.services.keypair import KeyPairs
@@ -121,8 +121,9 @@ class Instances(Service):
         `network.address.*`, `image.*`; MachineFailed when the machine failed, with nothing left.
         """
         self.caller.require(Role.MEMBER, "create an instance")
-        good_name(new.name)
-        if new.user_data is not None and len(new.user_data.encode()) > _USER_DATA_MAX:
+        name = good_name(new.name)
+        # What is no text in UTF-8 counts by its replacement; the record refuses it.
+        if new.user_data and len(new.user_data.encode(errors="replace")) > _USER_DATA_MAX:
             raise Refused(
                 "instance.user_data.long", f"user data has at most {_USER_DATA_MAX} bytes"
             )
@@ -139,8 +140,8 @@ class Instances(Service):
             row = Instance(
                 project_id=self.caller.project_id,
                 user_id=self.caller.user_id,
-                name=new.name,
-                hostname=hostname_of(new.name),
+                name=name,
+                hostname=hostname_of(name),
                 host=self.context.settings.host,
                 flavor_id=flavor.id,
                 flavor_name=flavor.name,
@@ -152,7 +153,7 @@ class Instances(Service):
                 public_key=key.public_key if key else None,
                 user_data=new.user_data,
                 config_drive=new.config_drive,
-                properties=new.properties,
+                properties=good_properties(new.properties),
             )
             session.add(row)
             session.flush()
@@ -227,7 +228,7 @@ class Instances(Service):
             row = find(change.session, Instance, ref, "instance", self.caller)
             check_absent(row, "instance")
             row.name = row.name if name is None else good_name(name)
-            row.properties = row.properties | (properties or {})
+            row.properties = row.properties | good_properties(properties)
             unit = Unit(Kind.INSTANCE, row.id)
             change.about(unit, row.name)
             change.touch(unit)

@@ -13,7 +13,7 @@ from sqlmodel import Session, select
 from backends.context import Change
 from backends.errors import NotFound, Refused
 from backends.records.identity import KeyPair, Role
-from backends.services.base import Service, good_name
+from backends.services.base import Service, compose, good_name
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +33,7 @@ class KeyPairs(Service):
         Raises Refused `keypair.exists`, `keypair.invalid`.
         """
         self.caller.require(Role.MEMBER, "create a key pair")
-        good_name(name)
+        name = good_name(name)
         private = None
         if public_key is None:
             private, public_key = _generate(name)
@@ -78,7 +78,9 @@ class KeyPairs(Service):
         return row
 
     def _find(self, session: Session, name: str) -> KeyPair | None:
-        query = select(KeyPair).where(KeyPair.user_id == self._owner(), KeyPair.name == name)
+        query = select(KeyPair).where(
+            KeyPair.user_id == self._owner(), KeyPair.name == compose(name)
+        )
         return session.exec(query).first()
 
     def _owner(self) -> str:

@@ -14,7 +14,7 @@ from backends.records.identity import Role
 from backends.records.network import OWNER_DHCP, Address, LocalVlan, Network, Port, Subnet
 from backends.records.unit import Kind, Unit
 from backends.services import addresses, quota
-from backends.services.base import Service, check_absent, find, good_name, good_text, own
+from backends.services.base import Service, check_absent, compose, find, good_name, good_text, own
 
 _VLANS = range(1, 4095)
 _MTU_LEAST, _MTU_MOST = 68, 9216
@@ -43,7 +43,7 @@ class Networks(Service):
     ) -> Network:
         """A new network, and its VLAN on this host. Raises Refused `network.mtu`."""
         self.caller.require(Role.MEMBER, "create a network")
-        good_name(name)
+        name = good_name(name)
         if not _MTU_LEAST <= mtu <= _MTU_MOST:
             raise Refused("network.mtu", f"an MTU is {_MTU_LEAST} to {_MTU_MOST}, not {mtu}")
         if shared:
@@ -254,6 +254,7 @@ class Networks(Service):
 
     def require(self, session: Session, ref: str) -> Network:
         """A network the caller may use. Raises NotFound `network.not_found`."""
+        ref = compose(ref)
         shared = select(Network).where(
             col(Network.shared), (col(Network.id) == ref) | (col(Network.name) == ref)
         )

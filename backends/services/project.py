@@ -119,9 +119,9 @@ class Projects(Service):
 
         def act(change: Change) -> Project:
             row = require_project(change.session, self.caller, ref)
-            if name is not None and name != row.name:
-                check_free(change.session, Project, good_name(name, longest=64), row.domain_id)
-                row.name = name
+            if name is not None and (new := good_name(name, longest=64)) != row.name:
+                check_free(change.session, Project, new, row.domain_id)
+                row.name = new
             if description is not None:
                 row.description = good_text(description, "description")
             if enabled is not None:

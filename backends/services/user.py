@@ -40,7 +40,7 @@ class Users(Service):
     ) -> User:
         """A new user. Raises Refused `user.exists`, `user.password.short`."""
         self.caller.require_cloud_admin("create a user")
-        good_name(name)
+        name = good_name(name)
         hashed = hash_password(password) if password is not None else None
 
         def act(change: Change) -> User:
@@ -87,6 +87,8 @@ class Users(Service):
         project: str | None = None,
     ) -> User:
         """Change a user; users may change their own password."""
+        if self.caller.read_only:
+            self.caller.require_cloud_admin("change a user")
         hashed = hash_password(password) if password is not None else None
 
         def act(change: Change) -> User:
@@ -94,9 +96,9 @@ class Users(Service):
             only_password = all(v is None for v in (name, email, description, enabled, project))
             if not (only_password and row.id == self.caller.user_id and not self.caller.read_only):
                 self.caller.require_cloud_admin("change a user")
-            if name is not None and name != row.name:
-                check_free(change.session, User, good_name(name), row.domain_id)
-                row.name = name
+            if name is not None and (new := good_name(name)) != row.name:
+                check_free(change.session, User, new, row.domain_id)
+                row.name = new
             row.password_hash = hashed or row.password_hash
             row.email = row.email if email is None else good_text(email, "mail address")
             if description is not None:
@@ -127,7 +129,7 @@ class Users(Service):
     ) -> Group:
         """A new, empty group."""
         self.caller.require_cloud_admin("create a group")
-        good_name(name, longest=64)
+        name = good_name(name, longest=64)
 
         def act(change: Change) -> Group:
             domain_id = require_domain(change.session, domain).id

@@ -43,7 +43,7 @@ class Volumes(Service):
         """A new, empty volume of `size` GiB. Raises Refused `volume.size`, `quota.exceeded`."""
         self.caller.require(Role.MEMBER, "create a volume")
         if name:
-            good_name(name)
+            name = good_name(name)
         if not 1 <= size <= _GIB_MOST:
             raise Refused("volume.size", f"a volume has 1 to {_GIB_MOST} GiB, not {size}")
 
