@@ -59,7 +59,7 @@ class Bridge:
     """Carries keys to the line and the guest's bytes to the terminal."""
 
     def __init__(self, keys: int, screen: int) -> None:
-        self._keys = keys
+        self.keys = keys
         self._screen = screen
         self._states: queue.SimpleQueue[str] = queue.SimpleQueue()
         self._woken, self._waker = os.pipe()
@@ -76,12 +76,12 @@ class Bridge:
 
     def run(self, line: Line, *, may_write: bool) -> str:
         """Until ctrl-], the end of the keys, or a state that ends it; returns the last state."""
-        before = termios.tcgetattr(self._keys)
-        tty.setraw(self._keys)
+        before = termios.tcgetattr(self.keys)
+        tty.setraw(self.keys, termios.TCSADRAIN)
         try:
             return self._loop(line.write if may_write else None)
         finally:
-            termios.tcsetattr(self._keys, termios.TCSADRAIN, before)
+            termios.tcsetattr(self.keys, termios.TCSADRAIN, before)
             os.write(self._screen, b"\r\n")
 
     def close(self) -> None:
@@ -92,7 +92,7 @@ class Bridge:
     def _loop(self, write: Callable[[bytes], None] | None) -> str:
         state = ""
         with selectors.DefaultSelector() as selector:
-            selector.register(self._keys, selectors.EVENT_READ)
+            selector.register(self.keys, selectors.EVENT_READ)
             selector.register(self._woken, selectors.EVENT_READ)
             while True:
                 ready = {key.fd for key, _ in selector.select()}
@@ -104,8 +104,8 @@ class Bridge:
                             return state
                         if state in ("stopped", "unreachable"):
                             os.write(self._screen, f"\r\n[{state}]\r\n".encode())
-                if self._keys in ready:
-                    data = os.read(self._keys, _CHUNK)
+                if self.keys in ready:
+                    data = os.read(self.keys, _CHUNK)
                     typed, leave, _ = data.partition(DETACH)
                     if typed and write is not None:
                         write(typed)
