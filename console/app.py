@@ -6,22 +6,17 @@ import gc
 import sys
 from collections.abc import Callable
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from textual import on
-from textual.app import App, ComposeResult
 from textual.binding import Binding
-from textual.containers import Container
 from textual.message import Message
 
 from backends.access import Access
 from backends.errors import QuarterdeckError, Refused
-from console import bars, errands, keymap, opening, panels
+from console import bars, errands, keymap, opening
 from console.beside import Crashed, beside, post
-from console.screens.panel import Panel
-from console.widgets.line import Line, Part
-from console.widgets.tray import Tray
+from console.deck import Deck
 
 if TYPE_CHECKING:
     from backends.cloud import Cloud
@@ -29,7 +24,6 @@ if TYPE_CHECKING:
 
 # Seconds that the first rows are given before the cloud is watched.
 _SETTLE = 0.5
-_THEMES = Path(__file__).resolve().parent.parent / "themes"
 
 
 def run(access: Access) -> int:
@@ -49,28 +43,15 @@ def run(access: Access) -> int:
     return app.return_code or 0
 
 
-class Quarterdeck(App[int]):
-    """Panels on a deck: `Desk` says what panels may ask of it."""
+class Quarterdeck(Deck):
+    """The deck of one cloud. `Desk` says what panels may ask of it."""
 
-    TITLE = "Quarterdeck"
-    CSS_PATH = [_THEMES / "quarterdeck.tcss"]
     BINDINGS: ClassVar = [
-        Binding("colon", "command", "Go to", show=False, id="app.command"),
-        Binding("slash", "filter", "Filter", show=False, id="app.filter"),
-        Binding("question_mark", "keys", "Help", show=False, id="app.help"),
-        Binding("escape", "up", "Back", show=False, id="app.back"),
         Binding("q", "leave", "Quit", show=False, id="app.quit"),
         Binding("ctrl+q", "leave", "Quit", show=False, id="app.quit_too", priority=True),
         Binding("0", "everyone", "All projects", show=False, id="app.everyone"),
-        Binding("tab", "turn(1)", "Next panel", show=False, id="app.next"),
-        Binding("shift+tab", "turn(-1)", "Previous panel", show=False, id="app.previous"),
         Binding("x", "cancel_newest", "Cancel what runs", show=False, id="app.cancel"),
-        *(
-            Binding(str(number), f"go({entry.slug!r})", entry.title, show=False,
-                    id=f"app.{entry.slug}")
-            for number, entry in enumerate(panels.PANELS[: panels.NUMBERED], 1)
-        ),
-    ]  # fmt: skip
+    ]
 
     class Happened(Message):
         """Something happened to the cloud."""
@@ -80,69 +61,61 @@ class Quarterdeck(App[int]):
             self.happening = happening
 
     def __init__(self, access: Access, keys: dict[str, str] | None = None) -> None:
-        super().__init__()
         self.access = access
-        self.keys = keys or {}
         self.cloud: Cloud | None = None
         self.everyone = access.project is None
         self.libvirt_down = False
+        self.busy: frozenset[str] = frozenset()
         self.farewell = ""
         self._project = ""
         self._events: Events | None = None
-        self._roots: dict[str, Panel] = {}
-        self._stack: list[Panel] = []
         self._reading_tray = self._tray_again = False
         self._at_work = 0
         self._warned = False
-        self._mounted = False
+        super().__init__(keys or {})
 
-    # The screen
+    @property
+    def writes(self) -> bool:
+        """Whether the caller may change anything."""
+        return self.cloud is not None and self.cloud.caller.writes
 
-    def compose(self) -> ComposeResult:
-        """Lines above, a panel, lines below."""
-        first = panels.make(panels.FIRST)
-        self._roots[panels.FIRST] = first
-        self._stack = [first]
-        yield Line("header", parts=bars.header(bars.Standing(self.access.cloud)))
-        yield Line("tabs")
-        yield Line("title", parts=bars.title([first.heading], "loading", "", ""))
-        with Container(id="body"):
-            yield first
-        yield Tray("tray")
-        yield Line("message")
-        yield Line("keys")
+    @property
+    def standing(self) -> bars.Standing:
+        """Which cloud, as whom, and how it is."""
+        if self.cloud is None:
+            return bars.Standing(self.access.cloud)
+        trouble = "libvirt.unreachable" if self.libvirt_down else ""
+        return opening.standing(self.cloud, self._project, self.everyone, trouble)
+
+    # Opening
 
     def on_mount(self) -> None:
         """Show the shell first; the library is imported after the first frame."""
-        self._mounted = True
-        if self.keys:
-            self.set_keymap(self.keys)
-        self._focus_panel()
+        super().on_mount()
         self.call_after_refresh(self._open)
         self.set_interval(1.0, self._second)
 
-    def on_resize(self) -> None:
-        """Names of tabs are short where the line is."""
-        self._show_bars()
+    async def on_unmount(self) -> None:
+        """Let go of the watchers."""
+        if self._events is not None:
+            self._events.close()
 
     def _open(self) -> None:
-        self._show_bars()
         beside(self, partial(opening.open_cloud, self.access))
 
     @on(opening.Opened)
     def _take_cloud(self, message: opening.Opened) -> None:
-        if message.error is not None and self.cloud is None:
-            self.farewell = str(message.error)
-            self.exit(return_code=message.error.exit_status)
+        error, first = message.error, self.cloud is None
+        if error is not None:
+            self.tell(error)
+            if first:
+                self.farewell = str(error)
+                self.exit(return_code=error.exit_status)
             return
-        if message.error is not None or message.cloud is None:
-            self.tell(message.error or Refused("cloud.missing", "no cloud"))
-            return
-        first = self.cloud is None
+        assert message.cloud is not None
         self.cloud, self._project = message.cloud, message.project
         self.everyone = first and self.everyone and message.cloud.caller.admin
         self._reload_all()
-        self._show_bars()
         self.refresh_bindings()
         if first:
             # What follows must not come before the first rows.
@@ -168,6 +141,8 @@ class Quarterdeck(App[int]):
         elif message.text:
             self.say(message.text, "good")
 
+    # What happens
+
     @on(Happened)
     def _hear(self, message: Happened) -> None:
         happening = message.happening
@@ -175,21 +150,19 @@ class Quarterdeck(App[int]):
             if happening.libvirt and self.libvirt_down:
                 self.say("libvirt answers again", "good")
             self.libvirt_down = not happening.libvirt
-        for panel in {*self._roots.values(), *self._stack}:
+        for panel in self.all_panels:
             panel.happened(happening)
         if "records" in happening.topics:
             self._read_tray()
-        self._show_bars()
+        self.show_bars()
 
     def _second(self) -> None:
         self.panel.second()
-        self.query_one("#tray", Tray).second()
-        self._show_title()
+        self.tray.second()
+        self.panel_changed()
 
     def _read_tray(self) -> None:
-        if self.cloud is None:
-            return
-        if self._reading_tray:
+        if self.cloud is None or self._reading_tray:
             self._tray_again = True
             return
         self._reading_tray, self._tray_again = True, False
@@ -198,25 +171,21 @@ class Quarterdeck(App[int]):
     @on(opening.RunningRead)
     def _take_tray(self, message: opening.RunningRead) -> None:
         self._reading_tray = False
-        self.query_one("#tray", Tray).update(message.running)
+        self.tray.update(message.running)
+        self.busy = frozenset(id_ for each in message.running for id_ in each.ids)
+        self.panel.second()
         if self._tray_again:
             self._read_tray()
 
+    def on_crashed(self, message: Crashed) -> None:
+        """What nobody expected is one line too; its trace is kept in a file."""
+        from console.keep import keep
+
+        self._reading_tray = False
+        where = keep(self.access, message.error)
+        self.say(f"unexpected {type(message.error).__name__} [internal]; see {where}", "bad")
+
     # What panels ask
-
-    @property
-    def writes(self) -> bool:
-        """Whether the caller may change anything."""
-        return self.cloud is not None and self.cloud.caller.writes
-
-    @property
-    def panel(self) -> Panel:
-        """The panel in front."""
-        return self._stack[-1]
-
-    def say(self, text: str, tone: str = "") -> None:
-        """Show a line as the last outcome."""
-        self.query_one("#message", Line).show(Part(f" {text}", tone))
 
     def tell(self, error: QuarterdeckError) -> None:
         """Show an error as one line with its code."""
@@ -238,11 +207,12 @@ class Quarterdeck(App[int]):
 
     @on(errands.Planned)
     def _take_plan(self, message: errands.Planned) -> None:
-        if message.error is not None or message.plan is None:
-            if message.error is not None:
-                self.tell(message.error)
-            return
         from console.screens.confirm import ConfirmPlan
+
+        if message.error is not None:
+            self.tell(message.error)
+        if message.plan is None:
+            return
 
         def answered(yes: bool | None) -> None:
             if yes:
@@ -272,19 +242,14 @@ class Quarterdeck(App[int]):
 
     def ask_form(self, kind: str) -> None:
         """Open the form that creates a thing, and do what it asks for."""
-        if self.cloud is None or not self.writes:
-            return
-        from console.screens.create import form_for
+        if self.cloud is not None and self.writes:
+            from console.screens.create import form_for
 
-        self.push_screen(form_for(kind, self.cloud), self._take_form)
+            self.push_screen(form_for(kind, self.cloud), self._take_form)
 
     def _take_form(self, made: Any) -> None:
         if made is not None:
             self.perform(made.title, made.verb, dangerous=getattr(made, "plan", False))
-
-    def ask(self, label: str, value: str, done: Callable[[str], None]) -> None:
-        """Ask for one line of text."""
-        self._prompt(f"{label}:", value, done)
 
     def enter(self, project: str) -> None:
         """Work in another project from now on, and look at its instances."""
@@ -292,133 +257,34 @@ class Quarterdeck(App[int]):
             beside(self, partial(opening.enter, self.cloud, self.access, project))
             self.go("instances")
 
-    def panel_changed(self) -> None:
-        """The panel shows something else in its title."""
-        self._show_title()
+    def command(self, text: str) -> None:
+        """Also: leave, and work in a project."""
+        words = text.split(maxsplit=1)
+        if words and words[0] in ("q", "q!", "quit", "exit"):
+            self.action_leave()
+        elif len(words) == 2 and words[0] in ("project", "p", "use"):
+            self.enter(words[1])
+        else:
+            super().command(text)
 
-    # Going about
-
-    def go(self, slug: str) -> None:
-        """Show a panel; it is as it was left."""
-        for panel in self._stack[1:]:
-            panel.remove()
-        if slug not in self._roots:
-            self._roots[slug] = panels.make(slug)
-            self.query_one("#body").mount(self._roots[slug])
-        panel = self._roots[slug]
-        self._stack[0].display = False
-        self._stack = [panel]
-        self._to_front(panel)
-
-    def drill(self, panel: Panel) -> None:
-        """Open a panel on top of the current one; escape comes back."""
-        self.panel.display = False
-        self._stack.append(panel)
-        self.query_one("#body").mount(panel)
-        self._to_front(panel)
-
-    def _to_front(self, panel: Panel) -> None:
-        panel.display = True
-        self.call_after_refresh(self._focus_panel)
-        self._show_bars()
-        panel.call_after_refresh(panel.shown)
-
-    def _focus_panel(self) -> None:
-        for child in self.panel.children:
-            if child.can_focus:
-                child.focus()
-
-    def _reload_all(self) -> None:
-        for panel in {*self._roots.values(), *self._stack}:
-            panel.reload()
-
-    def action_go(self, slug: str) -> None:
-        """Show a panel by its name."""
-        self.go(slug)
-
-    def action_turn(self, by: int) -> None:
-        """Show the next or the previous panel."""
-        slugs = [entry.slug for entry in panels.PANELS[: panels.NUMBERED]]
-        here = next((n for n, s in enumerate(slugs) if self._roots.get(s) is self._stack[0]), 0)
-        self.go(slugs[(here + by) % len(slugs)])
-
-    def action_up(self) -> None:
-        """Out of what was opened; else take the filter off."""
-        if len(self._stack) > 1:
-            self._stack.pop().remove()
-            self._to_front(self.panel)
-        elif self.panel.filtered:
-            self.panel.filter("")
-            self._show_bars()
+    def clicked(self, what: str, rest: str) -> None:
+        """Also: cancel an operation."""
+        if what == "cancel":
+            self._cancel(rest)
+        else:
+            super().clicked(what, rest)
 
     def action_everyone(self) -> None:
         """All projects again, for the cloud's admin."""
         if self.cloud is not None and self.cloud.caller.admin:
             self.everyone = True
             self._reload_all()
-            self._show_bars()
-
-    def action_command(self) -> None:
-        """Ask where to go."""
-        known = sorted({name for e in panels.PANELS for name in (e.slug, *e.aliases)} | {"quit"})
-        self._prompt(":", "", self._command, known=known)
-
-    def _command(self, text: str) -> None:
-        words = text.split(maxsplit=1)
-        if not words:
-            return
-        if words[0] in ("q", "quit", "exit"):
-            self.action_leave()
-            return
-        if words[0] in ("project", "p", "use") and len(words) == 2:
-            self.enter(words[1])
-            return
-        entry = panels.named(words[0])
-        if entry is None:
-            self.say(f"no panel {words[0]!r}; ? lists them", "warn")
-            return
-        self.go(entry.slug)
-        if len(words) == 2:
-            self.panel.filter(words[1].removeprefix("/"))
-
-    def action_filter(self) -> None:
-        """Ask what to show only."""
-        panel, before = self.panel, self.panel.filtered
-
-        def undo() -> None:
-            panel.filter(before)
-            self._show_bars()
-
-        self._prompt(
-            "/", before, lambda _text: self._show_bars(), typed=panel.filter, cancelled=undo
-        )
-
-    def _prompt(self, label: str, value: str, done: Callable[[str], None], **more: Any) -> None:
-        from console.widgets.prompt import Prompt
-
-        if self.query("Prompt"):
-            return
-        self.mount(Prompt(label, value, done, **more), before="#message")
-
-    def on_descendant_blur(self) -> None:
-        """When a prompt is gone the panel has the keys again."""
-        self.call_after_refresh(self._refocus)
-
-    def _refocus(self) -> None:
-        if self.focused is None and len(self.screen_stack) == 1:
-            self._focus_panel()
-
-    def action_keys(self) -> None:
-        """Help for what is in front."""
-        from console.screens.help import Help
-
-        self.push_screen(Help(self._offered()))
+            self.show_bars()
 
     def action_cancel_newest(self) -> None:
         """Cancel the newest operation that runs."""
-        running = self.query_one("#tray", Tray).running
-        if running:
-            self._cancel(running[0].id)
+        if self.tray.running:
+            self._cancel(self.tray.running[0].id)
 
     def _cancel(self, id_: str) -> None:
         self.perform("Cancel", lambda cloud: cloud.operations.cancel(id_))
@@ -431,64 +297,7 @@ class Quarterdeck(App[int]):
             return
         self.exit(return_code=0)
 
-    async def on_unmount(self) -> None:
-        """Let go of the watchers."""
-        if self._events is not None:
-            self._events.close()
-
-    # Clicks and crashes
-
-    @on(Line.Clicked)
-    def _take_click(self, message: Line.Clicked) -> None:
-        what, _, rest = message.target.partition(":")
-        if what == "act":
-            self.panel.action_act(rest)
-        elif what == "cancel":
-            self._cancel(rest)
-        elif what in ("go", "filter", "help", "back"):
-            act = {"go": self.action_command, "filter": self.action_filter,
-                   "help": self.action_keys, "back": self.action_up}  # fmt: skip
-            act[what]()
-        else:
-            self.go(what)
-
-    def on_crashed(self, message: Crashed) -> None:
-        """What nobody expected is one line too; its trace is kept in a file."""
-        self._reading_tray = False
-        from console.keep import keep
-
-        where = keep(self.access, message.error)
-        error = message.error
-        self.say(f"{type(error).__name__}, which nobody expected; see {where} [internal]", "bad")
-
-    # Lines
-
-    def _offered(self) -> list[Any]:
-        from console.actions import offered
-
-        return [action for action in self.panel.actions() if offered(action, self.writes)]
-
-    def _show_bars(self) -> None:
-        if not self._mounted:
-            return
-        root = next((slug for slug, panel in self._roots.items() if panel is self._stack[0]), "")
-        trouble = "libvirt.unreachable" if self.libvirt_down else ""
-        if self.cloud is not None:
-            standing = opening.standing(self.cloud, self._project, self.everyone, trouble)
-            self.query_one("#header", Line).show(*bars.header(standing))
-        self.query_one("#tabs", Line).show(*bars.tabs(root, self.size.width))
-        self.query_one("#keys", Line).show(
-            *bars.keys(self._offered(), self.keys, drilled=len(self._stack) > 1,
-                       filtered=bool(self.panel.filtered))
-        )  # fmt: skip
-        self._show_title()
-
-    def _show_title(self) -> None:
-        if not self._mounted:
-            return
-        crumbs = [panel.crumb for panel in self._stack]
-        panel = self.panel
-        code = panel.error.code if panel.error is not None else ""
-        self.query_one("#title", Line).show(
-            *bars.title(crumbs, panel.summary, panel.lateness, code)
-        )
+    def _reload_all(self) -> None:
+        for panel in self.all_panels:
+            panel.reload()
+        self.show_bars()

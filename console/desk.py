@@ -18,6 +18,8 @@ class Desk(Protocol):
     # Whether all projects are shown (only to the cloud's admin), or the caller's.
     everyone: bool
     libvirt_down: bool
+    # The ids of what an operation is at work on.
+    busy: frozenset[str]
 
     @property
     def writes(self) -> bool:

@@ -120,4 +120,5 @@ def _running(cloud: Cloud, row: Operation) -> Running:
         position=last.position if last else 0,
         progress=row.progress,
         cancelling=row.outcome.value == "cancelling",
+        ids=tuple(unit.partition(":")[2] for unit in row.units),
     )

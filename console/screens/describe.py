@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from textual.app import ComposeResult
 
+from console.actions import REGISTRY, Action
 from console.screens.panel import Panel
 from console.widgets import words
 from console.widgets.lines import Lines, TextLine, plain_line
@@ -30,7 +31,6 @@ class TextPanel(Panel):
 
     heading = "Text"
     verb: ClassVar[str] = ""
-    kinds: ClassVar[tuple[str, ...]] = ("text",)
 
     def __init__(self, noun: str, id_: str, name: str) -> None:
         super().__init__()
@@ -50,6 +50,11 @@ class TextPanel(Panel):
         """How many lines."""
         found = f" · /{self._filter}" if self._filter else ""
         return f"{len(self.text.lines):,} lines{found}"
+
+    @classmethod
+    def actions(cls) -> tuple[Action, ...]:
+        """It is described already."""
+        return tuple(REGISTRY[name] for name in ("view.refresh", "view.copy"))
 
     def compose(self) -> ComposeResult:
         """Only the text."""
@@ -130,7 +135,8 @@ class Log(TextPanel):
 def fields(record: SQLModel) -> dict[str, Any]:
     """A record's fields as plain values, without secrets."""
     values = record.model_dump(mode="json")
-    return {key: value for key, value in values.items() if "password" not in key}
+    names = [name for name in type(record).model_fields if "password" not in name]
+    return {name: values[name] for name in names if name in values}
 
 
 def record_of(cloud: Cloud, noun: str, id_: str) -> Any:

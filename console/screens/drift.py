@@ -62,10 +62,13 @@ class Drift(TablePanel):
 
     @property
     def summary(self) -> str:
-        """That all is in order, where it is."""
-        if self.fresh_at is not None and not self.table.items:
-            return "all is as it should be"
-        return super().summary
+        """How many differences."""
+        return "" if not self.table.items else super().summary
+
+    @property
+    def nothing(self) -> str:
+        """The best news."""
+        return "all is as it should be"
 
     def describe(self) -> None:
         """Describe what differs, where it has a record that can be."""
@@ -90,7 +93,7 @@ class Drift(TablePanel):
             self.desk.say("an orphan has no record to repair it from", "warn")
             return
         self.desk.perform(f"Repair {self.names()}", lambda c: c.drift.repair(units), dangerous=True)
-        self.done_with_marks()
+        self.unmark()
 
     def repair_all(self) -> None:
         """Converge all that differs, after the plan was seen."""

@@ -33,17 +33,18 @@ class Item:
     image: str
     project: str
     known: bool = True
+    busy: bool = False
     cpu: float | None = None
     memory: int | None = None
 
 
 def status_text(item: Item) -> str:
-    """What is; where it is not what should be, that too."""
+    """What is; where it differs also what should be, after `→` while an operation is at work."""
     if not item.known:
         return "?"
     row = item.row
     if row.differs and not row.absent:
-        return f"{row.status}≠{row.power.value}"
+        return f"{row.status}{'→' if item.busy else '≠'}{row.power.value}"
     return row.status
 
 
@@ -52,7 +53,7 @@ def status_tone(item: Item) -> str:
     if not item.known:
         return "dim"
     if item.row.differs:
-        return "warn" if item.row.status in ("BUILD", "DELETING") else "bad"
+        return "warn" if item.busy or item.row.status in ("BUILD", "DELETING") else "bad"
     return {"ACTIVE": "good", "SHUTOFF": "dim"}.get(item.row.status, "warn")
 
 
@@ -153,10 +154,18 @@ class Instances(TablePanel):
             before = rates.get(item.row.id)
             if before is not None and item.row.status == "ACTIVE":
                 item.cpu, item.memory = before.cpu, before.memory
-        self.table.update(items)
+            item.busy = item.row.id in self.desk.busy
+        super().show(items)
         if self.error is not None:
             self.desk.tell(self.error)
         self._ask_rates()
+
+    def second(self) -> None:
+        """Ages move on, and what is at work on a row shows."""
+        busy = self.desk.busy
+        for item in self.table.in_view:
+            item.busy = item.row.id in busy
+        super().second()
 
     @property
     def lateness(self) -> str:

@@ -16,9 +16,12 @@ from console.actions import REGISTRY, Action, bindings, of, offered
 from console.beside import beside
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from backends.cloud import Cloud
     from backends.events import Happening
     from console.desk import Desk
+    from console.widgets.column import Column
 
 # Seconds after which a load that has not come back is said to be late.
 LATE = 2.0
@@ -36,6 +39,7 @@ class Panel(Widget):
     slug: ClassVar[str] = ""
     heading: ClassVar[str] = ""
     kinds: ClassVar[tuple[str, ...]] = ()
+    columns: ClassVar[Sequence[Column]] = ()
     topics: ClassVar[frozenset[str]] = frozenset({"records"})
 
     class Loaded(Message):
@@ -101,6 +105,10 @@ class Panel(Widget):
     def filtered(self) -> str:
         """The filter that is on."""
         return ""
+
+    def unmark(self) -> bool:
+        """Mark nothing; whether anything was marked."""
+        return False
 
     def ids(self) -> list[str]:
         """The ids that an action is about."""
@@ -205,10 +213,7 @@ class Panel(Widget):
         else:
             steps = [lambda c, id_=id_: verb(c, [id_]) for id_ in ids]
             self.desk.perform(title, OneByOne(steps), dangerous=action.dangerous)
-        self.done_with_marks()
-
-    def done_with_marks(self) -> None:
-        """The marked things were acted on."""
+        self.unmark()
 
     def describe(self) -> None:
         """Show all there is to know about one thing."""

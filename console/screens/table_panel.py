@@ -10,7 +10,6 @@ from textual.binding import Binding
 
 from console.screens.panel import Panel
 from console.widgets.arrange import View
-from console.widgets.column import Column
 from console.widgets.table import LiveTable
 
 if TYPE_CHECKING:
@@ -21,7 +20,6 @@ class TablePanel(Panel):
     """Rows of one kind of thing. `noun` is what the create form and messages call it."""
 
     noun: ClassVar[str] = ""
-    columns: ClassVar[Sequence[Column]] = ()
 
     @classmethod
     def own_bindings(cls) -> list[Binding]:
@@ -65,11 +63,22 @@ class TablePanel(Panel):
 
     def show(self, found: Any) -> None:
         """Show them."""
+        self.table.hint = self.nothing
         self.table.update(found)
+
+    @property
+    def nothing(self) -> str:
+        """What is said where there is no row."""
+        if self.filtered and self.table.items:
+            return "nothing passes the filter; esc takes it off"
+        creates = any(action.id == f"{self.noun}.create" for action in self.actions())
+        create = f"; c creates {'an' if self.noun[:1] in 'aeiou' else 'a'} {self.noun}"
+        return f"no {self.heading.lower()} here{create if creates and self.desk.writes else ''}"
 
     def filter(self, text: str) -> None:
         """Show the rows that pass."""
         view = self.table.view
+        self.table.hint = "nothing passes the filter; esc takes it off"
         self.table.look(View(text, view.sort, view.reverse))
         self.desk.panel_changed()
 
@@ -105,9 +114,11 @@ class TablePanel(Panel):
         more = f" and {len(names) - 3} more" if len(names) > 3 else ""
         return ", ".join(names[:3]) + more
 
-    def done_with_marks(self) -> None:
-        """Nothing is marked any more."""
+    def unmark(self) -> bool:
+        """Mark nothing; whether anything was marked."""
+        marked = bool(self.table.marked)
         self.table.unmark()
+        return marked
 
     def second(self) -> None:
         """Ages move on."""

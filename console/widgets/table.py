@@ -96,6 +96,8 @@ class LiveTable(ScrollView, can_focus=True):
         self._widths: list[int] = widths(self.columns, 0)
         self._styles_of: dict[str, Style] = {}
         self._asked: object = None
+        # Said where the first row would be while there is none.
+        self.hint = ""
 
     # What is shown
 
@@ -192,6 +194,8 @@ class LiveTable(ScrollView, can_focus=True):
             # The cursor stays where it is on the screen; the rows move under it.
             self.scroll_to(y=top + row - before, animate=False)
         self.tick()
+        if not rows:
+            self.refresh(Region(0, 1, self.size.width, 1))
         self.post_message(self.Changed())
 
     def _fit(self) -> None:
@@ -215,7 +219,7 @@ class LiveTable(ScrollView, can_focus=True):
             row = scroll.y + y - 1
             if row >= len(self.rows):
                 self._drawn.pop(y, None)
-                return Strip.blank(width, base)
+                return self._empty(y, width)
             painting = self._painting(row)
             self._drawn[y] = painting
             strip, base = self._strip(painting)
@@ -224,6 +228,12 @@ class LiveTable(ScrollView, can_focus=True):
             more = Strip([Segment("›", base)])
             return Strip.join([shown.crop(0, width - 1), more])
         return shown
+
+    def _empty(self, y: int, width: int) -> Strip:
+        if y != 1 or self.rows or not self.hint:
+            return Strip.blank(width, self.rich_style)
+        style = self.rich_style + self._tone("dim")
+        return Strip([Segment(fit(f" {self.hint}", width), style)])
 
     def _painting(self, row: int) -> Painting:
         item = self.rows[row]

@@ -17,7 +17,8 @@ _BAR = 16
 
 
 class Running(NamedTuple):
-    """An operation at work. `step` is the last step's text, `progress` 0 to 1 or None."""
+    """An operation at work. `step` is the last step's text, `progress` 0 to 1 or None; `ids` are of
+    what it converges."""
 
     id: str
     verb: str
@@ -28,6 +29,7 @@ class Running(NamedTuple):
     position: int
     progress: float | None
     cancelling: bool
+    ids: tuple[str, ...] = ()
 
 
 class Tray(Widget):
