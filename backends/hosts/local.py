@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import shutil
 import subprocess
@@ -21,6 +22,7 @@ _ENVIRONMENT = {
 
 # Others may pass through a folder, and not see what is in it.
 _PASSABLE = 0o711
+_FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
 class LocalHost:
@@ -63,6 +65,10 @@ class LocalHost:
             ) from None
         if check and done.returncode != 0:
             lines = (done.stderr or done.stdout).strip().splitlines() or ["no message"]
+            if any(os.strerror(number) in done.stderr for number in _FULL):
+                raise MachineFailed(
+                    "disk.full", f"no space left ({argv[0]}); free some and try again"
+                )
             raise MachineFailed("host.command.failed", f"{argv[0]}: {lines[-1]}")
         return Output(done.returncode, done.stdout, done.stderr)
 
@@ -90,12 +96,21 @@ class LocalHost:
 
     def remove(self, path: Path) -> None:
         self._refuse_if_read_only(path)
-        path.unlink(missing_ok=True)
+        try:
+            path.unlink(missing_ok=True)
+        except NotADirectoryError:
+            return
+        except OSError as error:
+            raise disk_error(error, path) from error
 
     def remove_tree(self, path: Path) -> None:
         self._refuse_if_read_only(path)
-        with contextlib.suppress(FileNotFoundError):
+        try:
             shutil.rmtree(path)
+        except (FileNotFoundError, NotADirectoryError):
+            return
+        except OSError as error:
+            raise disk_error(error, path) from error
 
     def make_dir(self, path: Path, mode: int = _PASSABLE) -> None:
         if path.is_dir():
@@ -130,6 +145,6 @@ class LocalHost:
 
 def disk_error(error: OSError, path: Path) -> MachineFailed:
     """A file system's refusal as an error with a code (`disk.full`, `disk.failed`)."""
-    if error.errno in (28, 122):  # ENOSPC, EDQUOT
+    if error.errno in _FULL:
         return MachineFailed("disk.full", f"no space left for {path}; free some and try again")
     return MachineFailed("disk.failed", f"{path}: {error.strerror}")

@@ -10,6 +10,8 @@ from backends.records.identity import Project, Quota
 from backends.services import quota
 from backends.services.base import Service, find
 
+_MOST = (1 << 31) - 1
+
 
 class Quotas(Service):
     """Limits and usage of projects."""
@@ -28,8 +30,10 @@ class Quotas(Service):
             if resource not in quota.DEFAULTS:
                 known = ", ".join(quota.DEFAULTS)
                 raise Refused("quota.unknown", f"no quota {resource!a}: there are {known}")
-            if limit < quota.UNLIMITED:
-                raise Refused("quota.invalid", f"a limit is 0 or more, or -1 for none, not {limit}")
+            if not quota.UNLIMITED <= limit <= _MOST:
+                raise Refused(
+                    "quota.invalid", f"a limit is 0 to {_MOST}, or -1 for none, not {limit}"
+                )
 
         def act(change: Change) -> None:
             id_ = self._project(change.session, project)

@@ -13,7 +13,7 @@ from backends.plan import guest, labels
 from backends.records.tables import Attachment, Image, Instance, Network, Port, Project, Volume
 from tests.sample_records import PROJECT, SETTINGS, ident, records
 
-SECRET = "correct-horse"  # noqa: S105
+SECRET = "correct-horse"
 
 
 def all_labels() -> dict[str, dict[str, Any]]:

@@ -1,4 +1,4 @@
-"""Who owns a difference of power state: every row of the table in plan/power.py, and its corners."""
+"""Who owns a difference of power state: every row of the table in plan/power.py, and more."""
 
 from __future__ import annotations
 
