@@ -183,12 +183,17 @@ def require_user(session: Session, caller: Caller, ref: str) -> User:
     return row
 
 
+def check_password(password: str) -> None:
+    """Raises Refused `user.password.short` for one that is too short."""
+    if len(password) < 8:
+        raise Refused("user.password.short", "a password has at least 8 characters")
+
+
 def hash_password(password: str) -> str:
     """An Argon2id hash (RFC 9106). Raises Refused `user.password.short`."""
     from argon2 import PasswordHasher
 
-    if len(password) < 8:
-        raise Refused("user.password.short", "a password has at least 8 characters")
+    check_password(password)
     return PasswordHasher().hash(password)
 
 

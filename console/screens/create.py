@@ -1,0 +1,35 @@
+"""Which form creates what."""
+
+from __future__ import annotations
+
+from backends.cloud import Cloud
+from backends.errors import Usage
+from console.screens.forms.compute import FlavorForm, InstanceForm, KeyPairForm
+from console.screens.forms.identity import ProjectForm, UserForm
+from console.screens.forms.network import NetworkForm, PortForm, RuleForm, SubnetForm
+from console.screens.forms.storage import ImageForm, VolumeForm
+from console.widgets.form import Form, Request
+
+FORMS: dict[str, type[Form]] = {
+    "flavor": FlavorForm,
+    "image": ImageForm,
+    "instance": InstanceForm,
+    "keypair": KeyPairForm,
+    "network": NetworkForm,
+    "port": PortForm,
+    "project": ProjectForm,
+    "rule": RuleForm,
+    "subnet": SubnetForm,
+    "user": UserForm,
+    "volume": VolumeForm,
+}
+
+
+def form_for(kind: str, cloud: Cloud) -> Form:
+    """The form that creates a thing of this kind. Raises Usage `form.unknown`."""
+    if kind not in FORMS:
+        raise Usage("form.unknown", f"nothing of the kind {kind!a} can be created here")
+    return FORMS[kind](cloud)
+
+
+__all__ = ["FORMS", "Form", "Request", "form_for"]

@@ -1,0 +1,1 @@
+"""The forms that create things, one file per subject."""

@@ -1,0 +1,102 @@
+"""What forms suggest, and the checks that several share."""
+
+from __future__ import annotations
+
+import asyncio
+import ipaddress
+from collections.abc import Callable, Collection, Iterable
+from pathlib import Path
+
+from textual.suggester import Suggester
+
+from backends.errors import Refused
+from backends.services import addresses
+from backends.services.base import good_name, good_text
+
+# Looked through for completion in one folder, in entries.
+_ENTRIES = 5000
+
+
+def next_name(stem: str, taken: Collection[str]) -> str:
+    """The first of `stem-1`, `stem-2`, ... that is not taken."""
+    number = 1
+    while f"{stem}-{number}" in taken:
+        number += 1
+    return f"{stem}-{number}"
+
+
+def free_range(taken: Iterable[str]) -> str:
+    """The first of 10.0.0.0/24, 10.0.1.0/24, ... that overlaps none of these ranges."""
+    used = [network for text in taken if (network := ipaddress.ip_network(text)).version == 4]
+    for third in range(256 * 256):
+        candidate = ipaddress.ip_network((10 << 24 | third << 8, 24))
+        if not any(candidate.overlaps(network) for network in used):
+            return str(candidate)
+    return ""
+
+
+def number(what: str, least: int, most: int) -> Callable[[str], int]:
+    """A check for a whole number. Raises Refused `form.number`."""
+
+    def check(text: str) -> int:
+        refused = Refused("form.number", f"{what} is a number from {least} to {most}")
+        if not (text.isascii() and text.isdigit() and len(text) < 10):
+            raise refused
+        if not least <= int(text) <= most:
+            raise refused
+        return int(text)
+
+    return check
+
+
+def description(text: str) -> str:
+    """A check for a description."""
+    return good_text(text, "description")
+
+
+def project_name(text: str) -> str:
+    """A check for a project's name."""
+    return good_name(text, longest=64)
+
+
+def addresses_listed(text: str) -> tuple[str, ...]:
+    """Addresses with commas or spaces between them. Raises Refused `network.address.invalid`."""
+    return tuple(str(addresses.parse_address(each)) for each in text.replace(",", " ").split())
+
+
+def readable_file(text: str) -> Path:
+    """A check for a file's path. Raises Refused `form.file`."""
+    path = Path(text).expanduser()
+    if not path.is_file():
+        raise Refused("form.file", f"no file {text!a}")
+    return path
+
+
+class PathSuggester(Suggester):
+    """Completes a path by the first entry of its folder that begins so."""
+
+    def __init__(self) -> None:
+        super().__init__(use_cache=False, case_sensitive=True)
+
+    async def get_suggestion(self, value: str) -> str | None:
+        """The path completed, a folder with its `/`; None where nothing begins so."""
+        if not value.startswith(("/", "~", ".")):
+            return None
+        return await asyncio.to_thread(complete_path, value)
+
+
+def complete_path(value: str) -> str | None:
+    """The first entry, in the order of names, that a path's last part begins."""
+    folder, slash, begun = value.rpartition("/")
+    if not slash:
+        return None
+    found: list[str] = []
+    try:
+        for position, entry in enumerate(Path(folder + slash).expanduser().iterdir()):
+            hidden = entry.name.startswith(".") and not begun.startswith(".")
+            if position < _ENTRIES and entry.name.startswith(begun) and not hidden:
+                found.append(f"{entry.name}/" if entry.is_dir() else entry.name)
+    except OSError:
+        # No such folder, or none that may be read: nothing to suggest.
+        return None
+    return f"{folder}/{min(found)}" if found else None
