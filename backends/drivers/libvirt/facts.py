@@ -37,7 +37,7 @@ class DomainFact:
 
     `disks` are the serials of the disks it has now (live where it runs), `nics` the port ids.
     `digest` and `label` are from its metadata. `hard_reboots`/`soft_reboots` are the generations
-    that were done, from its metadata. `ram` in MiB.
+    that were done, from its metadata. `vcpus` and `ram` (MiB) are its definition's.
     """
 
     id: str

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from backends.drivers.libvirt import ownership, xml
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
 
 # State and its reason, and whether libvirt keeps the domain when it is off.
 _Condition = tuple[tuple[State, Reason], bool]
+_LIVE = (State.RUNNING, State.PAUSED, State.STOPPING)
 
 
 def facts(
@@ -26,7 +28,10 @@ def facts(
     for domain in domains:
         domain_id = domain.UUIDString()
         # One that came after the states were read is for the next look.
-        if domain_id not in conditions or (parsed := _parsed(domain)) is None:
+        if domain_id not in conditions:
+            continue
+        live = conditions[domain_id][0][0] in _LIVE
+        if (parsed := _parsed(domain, live)) is None:
             continue
         if parsed.metadata is not None and parsed.metadata.cloud == cloud:
             found[domain_id] = _fact(domain_id, parsed, parsed.metadata, *conditions[domain_id])
@@ -83,8 +88,7 @@ def stats(connection: libvirt.virConnect, ids: Collection[str]) -> Mapping[str, 
         domain.UUIDString(): _stats(values)
         for domain, values in rows
         # A domain that is off reports a CPU time that is not its own.
-        if translate(values.get("state.state", 0), 0, saved=False)[0]
-        in (State.RUNNING, State.PAUSED, State.STOPPING)
+        if translate(values.get("state.state", 0), 0, saved=False)[0] in _LIVE
     }
 
 
@@ -97,12 +101,19 @@ def _domains(
     return [domain for domain in looked_up if domain is not None]
 
 
-def _parsed(domain: libvirt.virDomain) -> xml.Parsed | None:
-    """The domain's XML, live where it runs; None where it went meanwhile."""
+def _parsed(domain: libvirt.virDomain, live: bool) -> xml.Parsed | None:
+    """The domain's XML, live where it runs, but with the sizes that its next start will have.
+
+    None where it went meanwhile.
+    """
     import libvirt
 
     try:
-        return xml.parse_domain(domain.XMLDesc())
+        parsed = xml.parse_domain(domain.XMLDesc())
+        if not live:
+            return parsed
+        defined = xml.parse_domain(domain.XMLDesc(libvirt.VIR_DOMAIN_XML_INACTIVE))
+        return replace(parsed, vcpus=defined.vcpus, ram=defined.ram)
     except libvirt.libvirtError as error:
         if error.get_error_code() == libvirt.VIR_ERR_NO_DOMAIN:
             return None

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import selectors
 import socket
 import threading
@@ -237,4 +236,4 @@ class Sharer(threading.Thread):
             close_quietly(self._connection)
         self._woken.close()
         self._waker.close()
-        os.close(self._lock)
+        sharing.unlock(self._settings, self._id, self._lock)

@@ -34,6 +34,10 @@ def try_lock(settings: Settings, instance_id: str) -> int | None:
         if error.errno in (errno.EWOULDBLOCK, errno.EACCES):
             return None
         raise
+    if os.fstat(descriptor).st_nlink == 0:
+        # Its holder has just let go of it: the name is free for another file.
+        os.close(descriptor)
+        return None
     return descriptor
 
 
@@ -62,8 +66,14 @@ def connect(settings: Settings, instance_id: str) -> socket.socket | None:
 
 
 def forget(settings: Settings, instance_id: str) -> None:
-    """Remove the socket; only for the lock's holder. The lock's file stays: it is the lock."""
+    """Remove the socket; only for the lock's holder."""
     (folder(settings) / f"{instance_id}.sock").unlink(missing_ok=True)
+
+
+def unlock(settings: Settings, instance_id: str, lock: int) -> None:
+    """Let go of the console, once it is closed. The lock's file goes with its holder."""
+    (folder(settings) / f"{instance_id}.lock").unlink(missing_ok=True)
+    os.close(lock)
 
 
 @contextlib.contextmanager
