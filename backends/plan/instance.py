@@ -83,7 +83,8 @@ def _domain(spec: DomainSpec, fact: DomainFact | None) -> list[Step]:
         for serial, disk in wanted.items():
             if serial not in fact.disks and serial != "config-drive":
                 steps.append(AttachDisk(spec.id, disk))
-    if fact.digest != spec.digest:
+    # Its own metadata tells what we last defined; the sizes tell what others made of it since.
+    if fact.digest != spec.digest or (fact.vcpus, fact.ram) != (spec.vcpus, spec.ram):
         steps.append(DefineDomain(spec))
     return steps
 
