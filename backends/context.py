@@ -21,7 +21,7 @@ from backends.records import snapshot
 from backends.records.base import now
 from backends.records.operation import Operation, Outcome
 from backends.records.store import Store
-from backends.records.unit import Unit
+from backends.records.unit import Kind, Unit
 from backends.settings import Settings
 
 if TYPE_CHECKING:
@@ -58,6 +58,16 @@ class Change:
     def about(self, unit: Unit, name: str) -> None:
         """What the operation's row names as its target."""
         self.target, self.target_name = unit, name
+
+
+# What moves ports, and with them the flows between them.
+_PLUGGING = frozenset({Kind.HOST, Kind.NETWORK, Kind.ROUTER, Kind.INSTANCE})
+
+
+def following(units: Iterable[Unit], host: str) -> list[Unit]:
+    """What has to be converged after these units: the firewall, where they move ports."""
+    moved = any(unit.kind in _PLUGGING for unit in units)
+    return [Unit(Kind.FIREWALL, host)] if moved else []
 
 
 class _Previewed(Exception):
@@ -112,6 +122,7 @@ class Context:
             with self.store.write() as session:
                 change = Change(session)
                 result = act(change)
+                change.touch(*following(change.units, self.settings.host))
                 session.flush()
                 if getattr(self._local, "preview", False):
                     raise _Previewed(self._planned(change))

@@ -13,7 +13,15 @@ from backends.drivers.libvirt.facts import DomainFact, Reason, State
 from backends.drivers.namespaces.facts import Interface, Namespace
 from backends.drivers.namespaces.steps import AddNamespace, RemoveNamespace, SetInterface
 from backends.drivers.ovs.facts import OvsBridge, OvsFacts, OvsPort
-from backends.drivers.ovs.steps import AddBridge, AddPort, RemoveBridge, RemovePort, WriteFlows
+from backends.drivers.ovs.steps import (
+    AddBridge,
+    AddPort,
+    ForgetConnections,
+    RemoveBridge,
+    RemovePort,
+    WriteFlows,
+    WriteFlowSets,
+)
 from backends.drivers.qemu_img.facts import ImageFile, InstanceFiles
 from backends.drivers.qemu_img.steps import (
     CreateConfigDrive,
@@ -40,6 +48,7 @@ class Model:
 
     def __init__(self) -> None:
         self.bridges: dict[str, OvsBridge] = {}
+        self.sizes: dict[int, int] = {}
         self.ports: dict[str, OvsPort] = {}
         self.namespaces: dict[str, Namespace] = {}
         self.dhcp: dict[str, Dhcp] = {}
@@ -78,8 +87,16 @@ class Model:
                 self.bridges.pop(name, None)
             case WriteFlows(bridge, cookie, _):
                 self.bridges[bridge] = replace(self.bridges[bridge], flows=cookie)
+            case WriteFlowSets():
+                self._write_sets(step)
+            case ForgetConnections():
+                pass
             case AddPort(bridge, name, vlan, labels, internal):
-                self.ports[name] = OvsPort(name, bridge, vlan, internal, 1, "", dict(labels))
+                numbers = [each.ofport for each in self.ports.values()]
+                number = (
+                    self.ports[name].ofport if name in self.ports else max(numbers, default=0) + 1
+                )
+                self.ports[name] = OvsPort(name, bridge, vlan, internal, number, "", dict(labels))
             case RemovePort(name):
                 self.ports.pop(name, None)
             case AddNamespace(name):
@@ -96,6 +113,15 @@ class Model:
             case _:
                 return False
         return True
+
+    def _write_sets(self, step: WriteFlowSets) -> None:
+        bridge = self.bridges[step.bridge]
+        swept = set(bridge.sets.values()) if step.swept is None else set(step.swept)
+        sets = {owner: cookie for owner, cookie in bridge.sets.items() if cookie not in swept}
+        sets |= {each.owner: each.cookie for each in step.sets}
+        self.sizes |= {each.cookie: len(each.flows) + 1 for each in step.sets}
+        count = sum(self.sizes[cookie] for cookie in sets.values())
+        self.bridges[step.bridge] = replace(bridge, sets=sets, flow_count=count)
 
     def _storage(self, step: Step) -> bool:
         match step:

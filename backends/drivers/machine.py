@@ -120,8 +120,9 @@ class Machine:
         for unit in units:
             ids[unit.kind].append(unit.id)
         facts: dict[str, object] = {"labels": self.labels.facts(labels)}
-        if ids[Kind.HOST] or ids[Kind.NETWORK] or ids[Kind.INSTANCE]:
-            facts["ovs"] = self.ovs.facts(flows=bool(ids[Kind.HOST]))
+        flows = bool(ids[Kind.HOST] or ids[Kind.FIREWALL])
+        if flows or ids[Kind.NETWORK] or ids[Kind.INSTANCE]:
+            facts["ovs"] = self.ovs.facts(flows=flows)
         if networks := ids[Kind.NETWORK]:
             facts["namespaces"] = self.namespaces.facts([dhcp_namespace(id_) for id_ in networks])
             facts["dhcp"] = self.dnsmasq.facts(networks)

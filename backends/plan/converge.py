@@ -6,6 +6,7 @@ from collections.abc import Callable, Collection
 
 from backends.drivers.facts import Facts
 from backends.plan import host, image, instance, network, project, volume
+from backends.plan.firewall import plan as firewall
 from backends.plan.plan import Plan, UnitPlan
 from backends.records.snapshot import Records
 from backends.records.unit import Kind, Unit
@@ -18,14 +19,17 @@ _PLANNERS: dict[Kind, Callable[[Unit, Records, Facts, Settings], UnitPlan]] = {
     Kind.NETWORK: network.plan,
     Kind.VOLUME: volume.plan,
     Kind.INSTANCE: instance.plan,
+    Kind.FIREWALL: firewall.plan,
 }
 _TABLES = {kind: f"{kind.value}s" for kind in Kind}
+# Units of which every host has one, and no record of their own.
+_OF_HOST = (Kind.HOST, Kind.FIREWALL)
 _RANK = {kind: rank for rank, kind in enumerate(Kind)}
 
 
 def plan_unit(unit: Unit, records: Records, facts: Facts, settings: Settings) -> UnitPlan | None:
     """The plan of one unit; None where there is no record of it."""
-    if unit.kind is not Kind.HOST and record_of(unit, records) is None:
+    if unit.kind not in _OF_HOST and record_of(unit, records) is None:
         return None
     return _PLANNERS[unit.kind](unit, records, facts, settings)
 
@@ -53,7 +57,7 @@ def order(records: Records, units: Collection[Unit]) -> list[Unit]:
 
 def record_of(unit: Unit, records: Records) -> object | None:
     """The unit's own record, or None."""
-    if unit.kind is Kind.HOST:
+    if unit.kind in _OF_HOST:
         return None
     table: dict[str, object] = getattr(records, _TABLES[unit.kind])
     return table.get(unit.id)

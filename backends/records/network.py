@@ -75,8 +75,8 @@ class Port(SQLModel, table=True):
     """A plug on a network: of an instance, of the DHCP server, or free.
 
     `host` is where it is plugged; `device_id` is the instance (or `dhcp-<network>`).
-    `allowed_address_pairs` is a list of `{"ip_address", "mac_address"}`: an address or a prefix that
-    the port may have beside its own, and with which MAC (its own where that is empty).
+    `allowed_address_pairs` is a list of `{"ip_address", "mac_address"}`: an address or a prefix
+    that the port may have beside its own, and with which MAC (its own where that is empty).
     """
 
     __table_args__ = (UniqueConstraint("network_id", "mac"),)

@@ -63,6 +63,7 @@ class Records:
             *(Unit(Kind.NETWORK, id_) for id_ in self.networks),
             *(Unit(Kind.VOLUME, id_) for id_ in self.volumes),
             *(Unit(Kind.INSTANCE, id_) for id_ in self.instances),
+            Unit(Kind.FIREWALL, self.host),
         ]
 
 
@@ -111,6 +112,13 @@ class _Reader:
             part for i in records.images.values() for part in (i.kernel_id, i.ramdisk_id) if part
         }
         records.images |= self._by_id(Image, parts - set(records.images))
+        if ids[Kind.FIREWALL]:
+            # What a remote group lets in hangs on the ports of everybody.
+            records.networks = self._by_id(Network)
+            self._networking(None, None)
+            self._named(ids[Kind.NETWORK])
+            self._projects(None)
+            return
         self._networking(ids[Kind.NETWORK], set(records.instances))
         owners: set[str] = set(ids[Kind.PROJECT])
         for table in (records.instances, records.volumes, records.images, records.networks):
@@ -150,9 +158,14 @@ class _Reader:
         )
         records.vlans = {row.network_id: row.vlan for row in vlans if row.host == records.host}
         if networks:
-            # The networks' DNS knows the names of all instances on them.
-            devices = {port.device_id for port in ports if port.device_id}
-            records.instances |= self._by_id(Instance, devices - set(records.instances))
+            self._named(networks)
+
+    def _named(self, networks: Collection[str]) -> None:
+        """The networks' DNS knows the names of all instances on them."""
+        records = self.records
+        ports = (port for each in networks for port in records.ports_on.get(each, ()))
+        devices = {port.device_id for port in ports if port.device_id}
+        records.instances |= self._by_id(Instance, devices - set(records.instances))
 
     def _projects(self, ids: Collection[str] | None) -> None:
         records = self.records

@@ -16,6 +16,8 @@ class Kind(StrEnum):
     ROUTER = "router"
     VOLUME = "volume"
     INSTANCE = "instance"
+    # What passes between the ports that the units before it have plugged.
+    FIREWALL = "firewall"
 
     # Enum's own is written in Python, and a plan of a large cloud asks for it all the time.
     __hash__ = str.__hash__

@@ -169,7 +169,7 @@ class SecurityGroups(Service):
     def _touch(self, change: Change, group: SecurityGroup) -> None:
         unit = Unit(Kind.PROJECT, group.project_id)
         change.about(unit, group.name)
-        change.touch(unit, Unit(Kind.HOST, self.context.settings.host))
+        change.touch(unit, Unit(Kind.FIREWALL, self.context.settings.host))
 
 
 def _check(new: NewRule) -> str | None:

@@ -40,13 +40,14 @@ def test_from_nothing_everything_is_made_from_the_ground_up() -> None:
     kinds = [unit.unit.kind for unit in plan(found, Model().facts(), SETTINGS).units]
     assert kinds == [
         Kind.HOST, Kind.PROJECT, Kind.IMAGE, Kind.NETWORK, Kind.VOLUME, Kind.INSTANCE,
+        Kind.FIREWALL,
     ]  # fmt: skip
     names = [type(step).__name__ for step in plan(found, Model().facts(), SETTINGS).steps]
     assert names == [
-        "AddBridge", "WriteFlows", "WriteLabel", "WriteLabel", "ImportImage",
+        "AddBridge", "WriteLabel", "WriteLabel", "ImportImage",
         "WriteLabel", "WriteLabel", "WriteLabel", "AddNamespace", "AddPort", "SetInterface",
         "ServeDhcp", "CreateVolume", "CreateOverlay", "CreateConfigDrive", "DefineDomain",
-        "StartDomain", "AddPort",
+        "StartDomain", "AddPort", "WriteFlowSets",
     ]  # fmt: skip
 
 
@@ -145,7 +146,8 @@ def test_everything_deleted_leaves_an_empty_machine_but_for_the_host_and_the_pro
             port.absent = True
     ordered = [unit.unit.kind for unit in plan(found, model.facts(), SETTINGS).units]
     assert ordered == [
-        *[Kind.INSTANCE] * 3, Kind.HOST, Kind.PROJECT, *[Kind.VOLUME] * 2, Kind.NETWORK, Kind.IMAGE,
+        *[Kind.INSTANCE] * 3, Kind.HOST, Kind.PROJECT, Kind.FIREWALL, *[Kind.VOLUME] * 2,
+        Kind.NETWORK, Kind.IMAGE,
     ]  # fmt: skip
     for _ in range(4):
         if not converge(model, found, SETTINGS):
@@ -169,6 +171,7 @@ def test_instances_that_go_come_before_what_they_stand_on() -> None:
         (Kind.NETWORK, False),
         (Kind.VOLUME, False),
         (Kind.INSTANCE, False),
+        (Kind.FIREWALL, False),
         (Kind.PROJECT, False),
     ]
 

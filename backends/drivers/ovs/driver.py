@@ -6,10 +6,21 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 from backends.drivers.ovs import changes
-from backends.drivers.ovs.facts import CLOUD, IFACE_ID, OvsFacts
-from backends.drivers.ovs.flows import read_canary, write_flows
+from backends.drivers.ovs.conntrack import forget
+from backends.drivers.ovs.counters import Counters, read_counters
+from backends.drivers.ovs.facts import CLOUD, IFACE_ID, OvsBridge, OvsFacts
+from backends.drivers.ovs.flows import read_canaries, write_flows
 from backends.drivers.ovs.ovsdb import DatabaseRefused, Json, Ovsdb
-from backends.drivers.ovs.steps import AddBridge, AddPort, RemoveBridge, RemovePort, WriteFlows
+from backends.drivers.ovs.sets import read_count, write_sets
+from backends.drivers.ovs.steps import (
+    AddBridge,
+    AddPort,
+    ForgetConnections,
+    RemoveBridge,
+    RemovePort,
+    WriteFlows,
+    WriteFlowSets,
+)
 from backends.drivers.ovs.tables import (
     BridgeRow,
     PortRow,
@@ -31,7 +42,15 @@ _ATTEMPTS = 5
 class OvsDriver:
     """The bridges, ports and flows of one cloud. Nothing that it did not label is changed."""
 
-    handles: tuple[type, ...] = (AddBridge, RemoveBridge, AddPort, RemovePort, WriteFlows)
+    handles: tuple[type, ...] = (
+        AddBridge,
+        RemoveBridge,
+        AddPort,
+        RemovePort,
+        WriteFlows,
+        WriteFlowSets,
+        ForgetConnections,
+    )
 
     def __init__(self, settings: Settings, host: Host, database: Ovsdb | None = None) -> None:
         self._settings = settings
@@ -39,23 +58,36 @@ class OvsDriver:
         self._database = database or Ovsdb()
 
     def facts(self, *, flows: bool = False) -> OvsFacts:
-        """All bridges and ports, strangers' too; with `flows`, the canary of our bridge as well.
+        """All bridges and ports, strangers' too; with `flows`, the canaries of our bridges as well.
 
         Raises MachineFailed `ovs.unreachable`, `ovs.switch.unreachable`.
         """
         facts = read_all(self._database)
-        bridge = facts.bridges.get(self._settings.bridge)
-        if not flows or bridge is None:
+        if not flows:
             return facts
-        seen = replace(bridge, flows=read_canary(self._host, bridge.name))
-        return replace(facts, bridges={**facts.bridges, bridge.name: seen})
+        seen = {
+            name: self._canaries(bridge)
+            for name, bridge in facts.bridges.items()
+            if bridge.labels.get(CLOUD) == self._settings.cloud
+        }
+        return replace(facts, bridges={**facts.bridges, **seen})
+
+    def counters(self) -> dict[int, Counters]:
+        """What the flows of our bridge let through and dropped, by a port's OpenFlow number."""
+        return read_counters(self._host, self._settings.bridge)
+
+    def _canaries(self, bridge: OvsBridge) -> OvsBridge:
+        canary, sets = read_canaries(self._host, bridge.name)
+        count = read_count(self._host, bridge.name) if sets else 0
+        return replace(bridge, flows=canary, sets=sets, flow_count=count)
 
     def apply(self, step: Step, progress: Progress) -> None:
         """Apply a step.
 
         Raises Refused `ovs.foreign` (not of this cloud), `host.readonly`; MachineFailed
         `ovs.unreachable`, `ovs.refused`, `ovs.busy`, `ovs.switch.stuck`, `ovs.port.failed`,
-        `ovs.bridge.missing`, `ovs.flows.refused`, `ovs.switch.unreachable`.
+        `ovs.bridge.missing`, `ovs.flows.refused`, `ovs.switch.unreachable`,
+        `ovs.conntrack.failed`.
         """
         if self._host.read_only:
             raise Refused("host.readonly", f"read-only: would {step.text}")
@@ -72,6 +104,11 @@ class OvsDriver:
             case WriteFlows():
                 self._own_bridge(step.bridge)
                 write_flows(self._host, step.bridge, step.cookie, step.flows)
+            case WriteFlowSets():
+                self._own_bridge(step.bridge)
+                write_sets(self._host, step.bridge, step.sets, step.swept)
+            case ForgetConnections():
+                forget(step.zone, step.addresses, self._settings.datapath)
             case _:
                 raise TypeError(f"not a step of Open vSwitch: {step!r}")
 

@@ -17,7 +17,10 @@ RECORD = "quarterdeck-record"
 
 @dataclass(frozen=True, slots=True)
 class OvsPort:
-    """A port with its one interface. `vlan` 0 is untagged; `ofport` is -1 while it has none."""
+    """A port with its one interface. `vlan` 0 is untagged; `ofport` is -1 while it has none.
+
+    `peer` is where a patch port leads; empty for any other.
+    """
 
     name: str
     bridge: str
@@ -26,17 +29,24 @@ class OvsPort:
     ofport: int = -1
     error: str = ""
     labels: Mapping[str, str] = field(default_factory=dict)
+    peer: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class OvsBridge:
-    """A bridge. `flows` is the cookie of the canary in table 23; 0: none, the flows are gone."""
+    """A bridge. `flows` is the cookie of the canary in table 23; 0: none, the flows are gone.
+
+    Where flows are kept in sets, `sets` are the cookies by owner, from each set's canary, and
+    `flow_count` is the number of all flows there are.
+    """
 
     name: str
     datapath: str = ""
     fail_mode: str = ""
     flows: int = 0
     labels: Mapping[str, str] = field(default_factory=dict)
+    sets: Mapping[int, int] = field(default_factory=dict)
+    flow_count: int = 0
 
 
 @dataclass(frozen=True, slots=True)

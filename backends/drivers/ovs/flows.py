@@ -1,4 +1,4 @@
-"""The flows of a bridge, by ovs-ofctl(8): a whole set written at once, and the canary read."""
+"""The flows of a bridge, by ovs-ofctl(8): a whole set written at once, and the canaries read."""
 
 from __future__ import annotations
 
@@ -11,20 +11,24 @@ from backends.hosts import Host, Output
 CANARY_TABLE = 23
 _CANARY = f"table={CANARY_TABLE},priority=0,actions=drop"
 _READ = ("ovs-ofctl", "-O", "OpenFlow14", "--no-stats", "dump-flows")
+_READ_COUNTED = ("ovs-ofctl", "-O", "OpenFlow14", "dump-flows")
 # A bundle (OpenFlow 1.4) is done as a whole or not at all.
 _WRITE = ("ovs-ofctl", "-O", "OpenFlow14", "--bundle", "add-flows")
 _COOKIE = re.compile(r"^ cookie=(0x[0-9a-f]+),", re.MULTILINE)
+_CANARIES = re.compile(
+    r"^ cookie=(0x[0-9a-f]+),[^\n]*?priority=0(?:,metadata=(0x[0-9a-f]+|0))? actions=drop$",
+    re.MULTILINE,
+)
 _FLOW = re.compile(r"^ \S", re.MULTILINE)
 _TIMEOUT = 60.0
 
 
-def read_canary(host: Host, bridge: str) -> int:
-    """The canary's cookie; 0 where there is none, so that the flows are not ours or not there.
+def read_canaries(host: Host, bridge: str) -> tuple[int, dict[int, int]]:
+    """The cookie of the canary without an owner (0: none), and those of flow sets by owner.
 
     Raises MachineFailed `ovs.switch.unreachable`.
     """
-    cookies = cookies_of(_read(host, bridge, f"table={CANARY_TABLE}"))
-    return max(cookies, default=0)
+    return canaries_of(read(host, bridge, f"table={CANARY_TABLE}"))
 
 
 def write_flows(host: Host, bridge: str, cookie: int, flows: Iterable[str]) -> None:
@@ -33,8 +37,12 @@ def write_flows(host: Host, bridge: str, cookie: int, flows: Iterable[str]) -> N
     The new flows come and the old ones go in one bundle, so that no packet meets a mixture and no
     traffic is cut. Raises MachineFailed `ovs.flows.refused` or `ovs.switch.unreachable`.
     """
-    old = cookies_of(_read(host, bridge)) - {cookie}
-    text = bundle(cookie, flows, sorted(old))
+    old = cookies_of(read(host, bridge)) - {cookie}
+    write(host, bridge, bundle(cookie, flows, sorted(old)))
+
+
+def write(host: Host, bridge: str, text: str) -> None:
+    """Do all changes of a flow file, or none. Raises MachineFailed `ovs.flows.refused`."""
     done = host.run([*_WRITE, bridge, "-"], stdin=text, timeout=_TIMEOUT, check=False)
     if done.status != 0:
         raise MachineFailed("ovs.flows.refused", f"{bridge} refused its flows: {_words(done)}")
@@ -47,6 +55,17 @@ def bundle(cookie: int, flows: Iterable[str], old: Sequence[int]) -> str:
     return "\n".join(lines) + "\n"
 
 
+def canaries_of(dump: str) -> tuple[int, dict[int, int]]:
+    """The same of a dump of table 23."""
+    alone, sets = 0, {}
+    for cookie, owner in _CANARIES.findall(dump):
+        if owner:
+            sets[int(owner, 0)] = int(cookie, 16)
+        else:
+            alone = int(cookie, 16)
+    return alone, sets
+
+
 def cookies_of(dump: str) -> set[int]:
     """The distinct cookies in a dump; without statistics, a cookie of 0 is not printed."""
     found = _COOKIE.findall(dump)
@@ -56,8 +75,18 @@ def cookies_of(dump: str) -> set[int]:
     return cookies
 
 
-def _read(host: Host, bridge: str, *match: str) -> str:
-    done = host.run([*_READ, bridge, *match], timeout=_TIMEOUT, reads=True, check=False)
+def read(host: Host, bridge: str, *match: str) -> str:
+    """The flows that match, without statistics. Raises MachineFailed `ovs.switch.unreachable`."""
+    return _dump(host, [*_READ, bridge, *match])
+
+
+def read_counted(host: Host, bridge: str, *match: str) -> str:
+    """The same with statistics."""
+    return _dump(host, [*_READ_COUNTED, bridge, *match])
+
+
+def _dump(host: Host, argv: list[str]) -> str:
+    done = host.run(argv, timeout=_TIMEOUT, reads=True, check=False)
     if done.status != 0:
         raise MachineFailed(
             "ovs.switch.unreachable",

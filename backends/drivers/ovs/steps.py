@@ -48,6 +48,49 @@ class WriteFlows:
 
 
 @dataclass(frozen=True, slots=True)
+class FlowSet:
+    """Flows that change together, without cookie. `owner` (64 bits) is whose they are.
+
+    The cookie is made of the flows: a set with the same cookie is the same set.
+    """
+
+    owner: int
+    cookie: int
+    flows: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class WriteFlowSets:
+    """Write sets, each with its canary, and sweep the flows with these old cookies: in one change.
+
+    `swept` None: nothing but these sets is to be left.
+    """
+
+    bridge: str
+    sets: tuple[FlowSet, ...]
+    swept: tuple[int, ...] | None = ()
+
+    @property
+    def text(self) -> str:
+        flows = sum(len(each.flows) for each in self.sets)
+        rest = "everything else" if self.swept is None else f"{len(self.swept)} old sets"
+        return f"write {flows} flows in {len(self.sets)} sets to {self.bridge}, sweep {rest}"
+
+
+@dataclass(frozen=True, slots=True)
+class ForgetConnections:
+    """Delete the tracked connections of a conntrack zone: of these addresses, or of all."""
+
+    zone: int
+    addresses: tuple[str, ...] = ()
+
+    @property
+    def text(self) -> str:
+        whose = f" of {', '.join(self.addresses)}" if self.addresses else ""
+        return f"forget connections{whose} in zone {self.zone}"
+
+
+@dataclass(frozen=True, slots=True)
 class AddPort:
     """Add a port to a bridge or put ours right: tag, MAC of an internal interface, labels, MTU."""
 

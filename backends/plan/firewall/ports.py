@@ -1,0 +1,130 @@
+"""One port's flows: where its packets come and go, and what it may send as whom."""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from backends.plan.firewall.groups import Template
+from backends.plan.firewall.tables import (
+    COMMIT,
+    DROPPED,
+    EGRESS_ACCEPT,
+    EGRESS_BASE,
+    EGRESS_RULES,
+    INGRESS_BASE,
+    RECEIVED,
+    SENT,
+    SORT,
+    TO_ONE,
+    UNTAGGED,
+    ZONE,
+    flow,
+    to,
+)
+from backends.plan.firewall.zones import vlan
+
+# What a guest without an address yet may say: router solicitation, MLD reports (RFC 3590).
+_NAMELESS = (131, 133, 143)
+_NO_MAC = "00:00:00:00:00:00"
+
+
+@dataclass(frozen=True, slots=True)
+class Plug:
+    """A port that is plugged: its OpenFlow number, its network's zone, and whom it may be.
+
+    `pairs` are (MAC, address or prefix); those of an unfiltered port are not looked at.
+    """
+
+    id: str
+    ofport: int
+    zone: int
+    mac: str
+    filtered: bool = True
+    pairs: tuple[tuple[str, str], ...] = ()
+
+
+def flows(plug: Plug, rules: Iterable[Template]) -> list[str]:
+    """Everything for one port; `rules` are its groups'."""
+    found = [*_way(plug), *_counters(plug)]
+    if plug.filtered:
+        found += _identity(plug)
+        found += [f"{head}{plug.ofport}{tail}" for head, tail in rules]
+    return found
+
+
+def _way(plug: Plug) -> Iterator[str]:
+    port, zone = plug.ofport, plug.zone
+    out = to(EGRESS_BASE if plug.filtered else SENT)
+    into = f"set_field:{port}->reg5,{to(INGRESS_BASE if plug.filtered else RECEIVED)}"
+    network = f"set_field:{zone}->reg6"
+    come = f"set_field:{port}->reg5,{network},{out}"
+    yield flow(SORT, 100, f"in_port={port},{UNTAGGED}", come)
+    # A tag of the guest's own would take it into another network.
+    yield flow(SORT, 99, f"in_port={port}", f"set_field:{port}->reg5,{to(DROPPED)}")
+    tagged = f"reg7=1,dl_vlan={vlan(zone)},dl_dst={plug.mac}"
+    yield flow(SORT, 90, tagged, f"pop_vlan,{network},{into}")
+    yield flow(EGRESS_ACCEPT, 100, f"reg6={zone},dl_dst={plug.mac}", into)
+
+
+def _counters(plug: Plug) -> Iterator[str]:
+    port = plug.ofport
+    yield flow(SENT, 10, f"reg5={port}", to(EGRESS_ACCEPT))
+    for each in ("ip", "ipv6"):
+        new = f"{each},reg5={port},ct_state=+new,{TO_ONE}"
+        yield flow(RECEIVED, 20, new, f"{COMMIT},output:{port}")
+    yield flow(RECEIVED, 10, f"reg5={port}", f"output:{port}")
+    yield flow(DROPPED, 20, f"in_port={port},reg5={port}", "drop")
+    yield flow(DROPPED, 10, f"reg5={port}", "drop")
+
+
+def _identity(plug: Plug) -> Iterator[str]:
+    """Own MAC and addresses alone, in what is sent and in what is said of them (ARP, ND)."""
+    for mac in sorted({mac for mac, _ in plug.pairs} | {plug.mac}):
+        own = f"reg5={plug.ofport},dl_src={mac}"
+        ask = f"udp,{own},nw_src=0.0.0.0,tp_src=68,tp_dst=67"
+        yield flow(EGRESS_BASE, 80, ask, to(SENT))
+        for each in _NAMELESS:
+            yield flow(EGRESS_BASE, 95, f"icmp6,{own},ipv6_src=::,icmp_type={each}", to(SENT))
+        yield from _ipv6(own, mac, link_local(mac), routers=True)
+    for mac, address in sorted(set(plug.pairs)):
+        own = f"reg5={plug.ofport},dl_src={mac}"
+        yield from (_ipv6(own, mac, address) if ":" in address else _ipv4(own, mac, address))
+
+
+def _ipv4(own: str, mac: str, address: str) -> Iterator[str]:
+    arp = f"arp,{own},arp_sha={mac}"
+    yield flow(EGRESS_BASE, 95, f"{arp},arp_spa={address}", to(SENT))
+    # A probe asks whether an address is free, and gives none of its own (RFC 5227).
+    probe = f"{arp},arp_op=1,arp_spa=0.0.0.0,arp_tpa={address}"
+    yield flow(EGRESS_BASE, 95, probe, to(SENT))
+    renew = f"udp,{own},nw_src={address},tp_src=68,tp_dst=67"
+    yield flow(EGRESS_BASE, 80, renew, to(SENT))
+    track = f"ct(table={EGRESS_RULES},{ZONE})"
+    yield flow(EGRESS_BASE, 65, f"ip,{own},nw_src={address}", track)
+
+
+def _ipv6(own: str, mac: str, address: str, *, routers: bool = False) -> Iterator[str]:
+    """Neighbour discovery (RFC 4861) and DHCPv6 as a client. `routers`: it may ask for them."""
+    source = f"{own},ipv6_src={address}"
+    # The option with the link-layer address may be absent; then the field is zero.
+    for each in (mac, _NO_MAC):
+        solicit = f"icmp6,{source},icmp_type=135,nd_sll={each}"
+        yield flow(EGRESS_BASE, 95, solicit, to(SENT))
+        answer = f"icmp6,{own},icmp_type=136,nd_target={address},nd_tll={each}"
+        yield flow(EGRESS_BASE, 95, answer, to(SENT))
+    free = f"icmp6,{own},ipv6_src=::,icmp_type=135,nd_target={address}"
+    yield flow(EGRESS_BASE, 95, free, to(SENT))
+    if routers:
+        yield flow(EGRESS_BASE, 95, f"icmp6,{source},icmp_type=133", to(SENT))
+        yield flow(EGRESS_BASE, 80, f"udp6,{source},tp_src=546,tp_dst=547", to(SENT))
+    track = f"ct(table={EGRESS_RULES},{ZONE})"
+    yield flow(EGRESS_BASE, 65, f"ipv6,{source}", track)
+
+
+def link_local(mac: str) -> str:
+    """The link-local address that a MAC makes (RFC 4291, appendix A: modified EUI-64)."""
+    first, *rest = bytes.fromhex(mac.replace(":", ""))
+    identifier = bytes([first ^ 2, *rest[:2], 0xFF, 0xFE, *rest[2:]])
+    return str(ipaddress.IPv6Address(b"\xfe\x80" + bytes(6) + identifier))
