@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from backends.errors import Refused
 from backends.settings import DEFAULT_CLOUD
 
 STATE_ROOT = Path("/var/lib/quarterdeck")
@@ -27,3 +28,8 @@ class Access:
     store: str = field(default="", repr=False)  # its URL may hold a password
     state_root: Path = STATE_ROOT
     run_root: Path = RUN_ROOT
+
+    def check_writes(self, verb: str) -> None:
+        """Raises Refused `readonly` where nothing may be changed."""
+        if self.read_only:
+            raise Refused("readonly", f"read-only: {verb} is not offered here")

@@ -30,8 +30,9 @@ FLAVORS: Sequence[tuple[str, int, int, int]] = (
 def init(access: Access, *, volume_group: str = "") -> bool:
     """Make the cloud unless it is there; whether it was made.
 
-    Raises Refused `caller.not_root`, `cloud.name.invalid`, `store.*`.
+    Raises Refused `readonly`, `caller.not_root`, `cloud.name.invalid`, `store.*`.
     """
+    access.check_writes("make a cloud")
     if os.geteuid() != 0:
         raise Refused("caller.not_root", "a cloud is made by root; run it with sudo")
     check_cloud_name(access.cloud)
