@@ -7,7 +7,7 @@ import sys
 
 from backends.errors import QuarterdeckError
 
-NAMES = ("create", "listing", "command", "plan", "screen")
+NAMES = ("create", "listing", "command", "plan", "screen", "connections", "flows")
 
 
 def main(names: list[str]) -> int:
