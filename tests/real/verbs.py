@@ -1,0 +1,141 @@
+"""Every verb of every service by introspection, and arguments that it can be called with."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from backends.cloud import Cloud
+from backends.services.base import Service
+from backends.services.instance import NewInstance, Plug
+from backends.services.network import NewSubnet
+from backends.services.security_group import NewRule
+from tests.real.lab import FLAVOR, IMAGE, Lab
+
+# Verbs that only look. Every other one changes something, and is refused where nothing may be.
+LOOKS = frozenset(
+    {
+        "list", "show", "row", "recorded", "console_log", "members", "rules", "subnet", "subnets",
+        "project", "projects", "user", "users", "groups", "domains", "assignments", "of_instance",
+        "of_instances",
+    }
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Verb:
+    """One public method of one service."""
+
+    service: str
+    name: str
+    parameters: tuple[inspect.Parameter, ...]
+
+    def __str__(self) -> str:
+        return f"{self.service}.{self.name}"
+
+    @property
+    def looks(self) -> bool:
+        """Whether it only looks."""
+        return self.name in LOOKS
+
+    def call(self, cloud: Cloud, **changed: Any) -> object:
+        """Call it on the furnished cloud, with these arguments instead of the usual ones."""
+        plain: list[Any] = []
+        named: dict[str, Any] = {}
+        for parameter in self.parameters:
+            if parameter.name not in changed and parameter.default is not parameter.empty:
+                continue
+            value = changed.get(parameter.name, usual(self, parameter.name))
+            if parameter.kind is parameter.VAR_POSITIONAL:
+                plain.append(value)
+            else:
+                named[parameter.name] = value
+        return self.method(cloud)(*plain, **named)
+
+    def method(self, cloud: Cloud) -> Callable[..., object]:
+        return getattr(getattr(cloud, self.service), self.name)  # type: ignore[no-any-return]
+
+
+def verbs() -> Iterator[Verb]:
+    """All of them. Those that take a session are parts of others' transactions, not verbs."""
+    for service, prop in sorted(vars(Cloud).items()):
+        kind = _service(prop)
+        for name, method in inspect.getmembers(kind, inspect.isfunction) if kind else ():
+            parameters = tuple(inspect.signature(method).parameters.values())[1:]
+            if not name.startswith("_") and "session" not in [each.name for each in parameters]:
+                yield Verb(service, name, parameters)
+
+
+def _service(prop: Any) -> type[Service] | None:
+    """The class behind one of Cloud's properties, which import it when they are used."""
+    made = getattr(prop, "func", None)
+    if made is None:
+        return None
+    # Making a service does nothing but keep what it is given.
+    service = made(_Nobody())
+    return type(service) if isinstance(service, Service) else None
+
+
+class _Nobody:
+    context = None
+
+
+def furnish(lab: Lab, folder: Path) -> Cloud:
+    """A project `ships` with one of everything; gives it as its member sees it."""
+    ships = lab.member("ships")
+    lab.cloud.identity.create_user("eye", password="a long password", project="ships")
+    lab.cloud.identity.assign("reader", user="eye", project="ships")
+    lab.cloud.identity.create_domain("sea")
+    lab.cloud.identity.create_group("crew")
+    lab.cloud.identity.create_project("docks")
+    ships.keypairs.create("key")
+    lab.network(ships, "net", "172.16.9.0/28")
+    ships.ports.create("net", "plug")
+    ships.security_groups.create("web")
+    ships.volumes.create("cargo", 1)
+    ships.volumes.create("ballast", 1)
+    (folder / "raw").write_bytes(bytes(1 << 20))
+    ships.images.create("raw", str(folder / "raw"), disk_format="raw")
+    instance = lab.launch(ships, "anchor", "net")
+    ships.volumes.attach("ballast", "anchor")
+    lab.guest(instance)
+    SOURCES["source"] = str(folder / "raw")
+    return ships
+
+
+SOURCES: dict[str, str] = {}
+_REFS = {
+    "flavors": FLAVOR, "images": "raw", "instances": "anchor", "keypairs": "key",
+    "networks": "net", "ports": "plug", "security_groups": "web", "volumes": "cargo",
+}  # fmt: skip
+_IDENTITY = {"domain": "sea", "group": "crew", "project": "docks", "user": "eye"}
+_USUAL: dict[str, Any] = {
+    "domain": "sea", "group": "crew", "project": "docks", "user": "eye", "role": "member",
+    "member": True, "ram": 64, "size": 1, "volume": "cargo", "instance": "anchor",
+    "network": "net", "limits": {"volumes": 3}, "id_": "0" * 36, "rule_id": "0" * 36,
+}  # fmt: skip
+_NEW = {
+    "instances": NewInstance("new", FLAVOR, IMAGE, (Plug(network="net"),)),
+    "networks": NewSubnet("net", "172.16.10.0/28", name="new"),
+    "security_groups": NewRule("web", protocol="tcp", port_min=22, port_max=22),
+}
+
+
+def usual(verb: Verb, parameter: str) -> Any:
+    """What the verb is called with. A new verb's new parameter has to be given its value here."""
+    if parameter in ("ref", "refs"):
+        if verb.name.endswith("subnet"):
+            return "net"
+        what = verb.name.rpartition("_")[2]
+        return _IDENTITY[what] if verb.service == "identity" else _REFS[verb.service]
+    if parameter == "name":
+        return "key" if verb.service == "keypairs" and verb.name != "create" else "new"
+    if parameter == "new":
+        return _NEW[verb.service]
+    if parameter == "source":
+        return SOURCES["source"]
+    assert parameter in _USUAL, f"tests/real/verbs.py has no value for {parameter} of {verb}"
+    return _USUAL[parameter]
