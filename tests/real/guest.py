@@ -36,6 +36,17 @@ class Guest:
         """Wait until it has booted; gives the address it took."""
         return self.wait_for(r"lab: ready \S+ (\S+)\s").group(1)
 
+    def forget(self) -> None:
+        """What came until now is not matched any more; for a guest that is off, or to be reset."""
+        with self._came:
+            self.seen = ""
+
+    def disk(self, volume_id: str) -> str:
+        """Wait until the volume is there; its device, which its serial tells (virtio: 20 signs)."""
+        find = f"grep -l {volume_id[:20]} /sys/block/*/serial"
+        self.run(f"until {find} >/dev/null 2>&1; do usleep 20000; done")
+        return "/dev/" + self.run(find).split("/")[3]
+
     def run(self, command: str, *, deadline: float = DEADLINE) -> str:
         """Type a command and give what it prints; it must succeed."""
         status, output = self.attempt(command, deadline=deadline)

@@ -1,4 +1,4 @@
-"""A cloud of a test's own beside whatever else lives on the machine, and all that it consists of."""
+"""A cloud of a test's own beside whatever else lives on the machine, and all it consists of."""
 
 from __future__ import annotations
 
@@ -197,7 +197,7 @@ class Lab:
     def _files(self) -> Iterator[str]:
         for top in (self.state, self.run):
             for path in top.rglob("*"):
-                # Not the store, and not the folders that every cloud has once something was in them.
+                # Not the store, nor the folders that every cloud has once something was in them.
                 structure = path.is_dir() and not re.search(_UUID, str(path))
                 if not structure and not path.name.startswith("store.db"):
                     yield f"file {path}"
