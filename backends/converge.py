@@ -136,4 +136,5 @@ def label_keys(records: Records, units: Collection[Unit]) -> LabelKeys:
             keys.add((unit.kind.value, unit.id))
         if unit.kind is Kind.NETWORK:
             keys |= {("port", port.id) for port in records.ports_on.get(unit.id, ())}
+            keys |= {("floatingip", row.id) for row in records.floats_on.get(unit.id, ())}
     return keys

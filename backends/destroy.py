@@ -21,7 +21,7 @@ from backends.settings import check_cloud_name
 
 # The file names that a cloud's own state folder has at its top.
 _OWN_FILES = ("store.db", "store.db-wal", "store.db-shm")
-_OWN_FOLDERS = ("labels", "images", "volumes", "instances", "dhcp", "errors")
+_OWN_FOLDERS = ("labels", "images", "volumes", "instances", "dhcp", "ra", "errors")
 
 
 def plan(access: Access) -> tuple[Orphan, ...]:
@@ -40,7 +40,9 @@ def destroy(access: Access, report: Callable[[Step], None] | None = None) -> int
     """Take it away, store and folders last; returns the number of steps taken.
 
     What fails is left with the store, so that it can be tried again; the first error is raised.
+    Raises Refused `readonly`.
     """
+    access.check_writes("take a cloud away")
     machine = _machine(access)
     failed: QuarterdeckError | None = None
     taken = 0

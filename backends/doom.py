@@ -2,17 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any
 
 from sqlmodel import Session, col, select
 
-from backends.records.tables import Image, Instance, Network, Port, Project, Volume
+from backends.records.tables import (
+    FloatingIp,
+    Image,
+    Instance,
+    Network,
+    Port,
+    Project,
+    Router,
+    Volume,
+)
 from backends.records.unit import Kind, Unit
 
 _TABLES: dict[Kind, Any] = {
     Kind.PROJECT: Project,
     Kind.IMAGE: Image,
     Kind.NETWORK: Network,
+    Kind.ROUTER: Router,
     Kind.VOLUME: Volume,
     Kind.INSTANCE: Instance,
 }
@@ -21,7 +32,8 @@ _TABLES: dict[Kind, Any] = {
 def doom(session: Session, unit: Unit) -> list[Unit]:
     """Want the unit gone; returns the units to converge, it among them.
 
-    An instance takes the ports along that were made for it. Part of the caller's transaction.
+    An instance takes the ports along that were made for it, a router all its interfaces. Part of
+    the caller's transaction.
     """
     row = session.get(_TABLES[unit.kind], unit.id)
     if row is None:
@@ -31,10 +43,33 @@ def doom(session: Session, unit: Unit) -> list[Unit]:
     units = [unit]
     if unit.kind is Kind.INSTANCE:
         own = select(Port).where(Port.device_id == unit.id, col(Port.made_for_device))
-        for port in session.exec(own):
-            port.absent = True
-            units.append(Unit(Kind.NETWORK, port.network_id))
+        units += doom_ports(session, session.exec(own).all())
+    elif unit.kind is Kind.ROUTER:
+        interfaces = select(Port).where(Port.device_id == unit.id)
+        units += doom_ports(session, session.exec(interfaces).all())
     return list(dict.fromkeys(units))
+
+
+def doom_ports(session: Session, ports: Collection[Port]) -> list[Unit]:
+    """Want these ports gone; floating IPs that were lent to them are free again."""
+    units = []
+    for port in ports:
+        port.absent = True
+        session.add(port)
+        units.append(Unit(Kind.NETWORK, port.network_id))
+    ids = [port.id for port in ports]
+    for row in session.exec(select(FloatingIp).where(col(FloatingIp.port_id).in_(ids))):
+        units += take_back(row)
+    return units
+
+
+def take_back(row: FloatingIp) -> list[Unit]:
+    """A floating IP is lent to nobody; returns the units that this concerns."""
+    units = [Unit(Kind.NETWORK, row.network_id)]
+    if row.router_id:
+        units.append(Unit(Kind.ROUTER, row.router_id))
+    row.port_id = row.fixed_address = row.router_id = None
+    return units
 
 
 def is_doomed(session: Session, unit: Unit) -> bool:

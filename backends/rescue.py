@@ -25,12 +25,14 @@ from backends.records.tables import (
     Address,
     Attachment,
     Flavor,
+    FloatingIp,
     Image,
     Instance,
     LocalVlan,
     Network,
     Port,
     PortSecurityGroup,
+    Router,
     SecurityGroup,
     SecurityGroupRule,
     Subnet,
@@ -67,8 +69,9 @@ def rescue(access: Access) -> Report:
 
     Running guests notice nothing. Users, their passwords, roles and key pairs are on no label:
     only the cloud's admin is there afterwards.
-    Raises Refused `rescue.store_exists`, `rescue.nothing`.
+    Raises Refused `readonly`, `rescue.store_exists`, `rescue.nothing`.
     """
+    access.check_writes("make a store")
     url = store_url(access)
     if is_path(url) and Path(url).exists():
         raise Refused(
@@ -112,6 +115,8 @@ def _write(access: Access, machine: Machine, facts: Facts) -> Report:
             rescuer.images()
             rescuer.networks()
             rescuer.ports()
+            rescuer.routers()
+            rescuer.floating_ips()
             rescuer.volumes()
             rescuer.instances()
             return rescuer.report
@@ -194,6 +199,32 @@ class _Rescuer:
                     self.session.add(PortSecurityGroup(port_id=id_, group_id=group_id))
             self.session.flush()
             self.report.count("ports")
+
+    def routers(self) -> None:
+        """Routers; their interfaces are ports."""
+        for id_, label in self._labels("router"):
+            values = dict(label["router"])
+            self._owner(values["project_id"])
+            if values.get("external_network_id") not in self.known:
+                values["external_network_id"] = None
+            self._add_all(Router, [values])
+            self.known.add(id_)
+            self.report.count("routers")
+
+    def floating_ips(self) -> None:
+        """Floating IPs whose address is there, lent to whom they were."""
+        for id_, label in self._labels("floatingip"):
+            values = dict(label["floating_ip"])
+            if self.session.get(Port, values["floating_port_id"]) is None:
+                self.report.lost.append(f"floating IP {values['address']}: its port is gone")
+                continue
+            self._owner(values["project_id"])
+            there = values.get("port_id") and self.session.get(Port, values["port_id"])
+            if not there or values.get("router_id") not in self.known:
+                values |= {"port_id": None, "fixed_address": None, "router_id": None}
+            self._add_all(FloatingIp, [values])
+            self.known.add(id_)
+            self.report.count("floating IPs")
 
     def volumes(self) -> None:
         """Volumes, from their own tags or files."""

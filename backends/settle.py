@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from sqlalchemy import delete
+from sqlalchemy import delete, update
 from sqlmodel import Session, col, select
 
 from backends.drivers.machine import Machine
@@ -12,6 +12,7 @@ from backends.plan.plan import UnitPlan
 from backends.records.tables import (
     Address,
     Attachment,
+    FloatingIp,
     Image,
     ImageMember,
     Instance,
@@ -22,6 +23,7 @@ from backends.records.tables import (
     Project,
     Quota,
     RoleAssignment,
+    Router,
     SecurityGroup,
     SecurityGroupRule,
     Subnet,
@@ -65,6 +67,8 @@ def _instance_present(session: Session, id_: str, machine: Machine) -> None:
 
 
 def _network_present(session: Session, id_: str, machine: Machine) -> None:
+    floats = col(FloatingIp.network_id) == id_
+    session.execute(delete(FloatingIp).where(floats, col(FloatingIp.absent)))
     gone = select(Port.id).where(Port.network_id == id_, col(Port.absent))
     _forget_ports(session, list(session.exec(gone)))
 
@@ -84,10 +88,17 @@ def _image_gone(session: Session, id_: str, machine: Machine) -> None:
 
 
 def _network_gone(session: Session, id_: str, machine: Machine) -> None:
+    session.execute(delete(FloatingIp).where(col(FloatingIp.network_id) == id_))
     _forget_ports(session, list(session.exec(select(Port.id).where(Port.network_id == id_))))
     for table in (Subnet, LocalVlan):
         session.execute(delete(table).where(col(table.network_id) == id_))
     session.execute(delete(Network).where(col(Network.id) == id_))
+
+
+def _router_gone(session: Session, id_: str, machine: Machine) -> None:
+    lent = update(FloatingIp).where(col(FloatingIp.router_id) == id_)
+    session.execute(lent.values(router_id=None, port_id=None, fixed_address=None))
+    session.execute(delete(Router).where(col(Router.id) == id_))
 
 
 def _volume_gone(session: Session, id_: str, machine: Machine) -> None:
@@ -120,6 +131,7 @@ _REMOVED: dict[Kind, _Handler] = {
     Kind.PROJECT: _project_gone,
     Kind.IMAGE: _image_gone,
     Kind.NETWORK: _network_gone,
+    Kind.ROUTER: _router_gone,
     Kind.VOLUME: _volume_gone,
     Kind.INSTANCE: _instance_gone,
 }

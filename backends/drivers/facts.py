@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from backends.drivers.dnsmasq.facts import Dhcp
 from backends.drivers.libvirt.facts import DomainFact
 from backends.drivers.namespaces.facts import Namespace
+from backends.drivers.nftables.facts import Rules
 from backends.drivers.ovs.facts import OvsFacts
 from backends.drivers.qemu_img.facts import ImageFile, InstanceFiles
 from backends.drivers.volumes.facts import VolumeFact
@@ -17,7 +18,8 @@ from backends.drivers.volumes.facts import VolumeFact
 class Facts:
     """What is. Everything is keyed by the id it carries as its label.
 
-    `labels` is keyed by `(kind, id)`. A look may be at a few units only; then the rest is empty.
+    `labels` is keyed by `(kind, id)`, `rules` by namespace, "" for the host's own. A look may be at
+    a few units only; then the rest is empty.
     """
 
     ovs: OvsFacts = field(default_factory=OvsFacts)
@@ -28,3 +30,6 @@ class Facts:
     files: Mapping[str, InstanceFiles] = field(default_factory=dict)
     volumes: Mapping[str, VolumeFact] = field(default_factory=dict)
     domains: Mapping[str, DomainFact] = field(default_factory=dict)
+    host: Namespace = field(default_factory=lambda: Namespace(""))
+    rules: Mapping[str, Rules] = field(default_factory=dict)
+    advertising: Mapping[str, Dhcp] = field(default_factory=dict)

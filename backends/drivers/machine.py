@@ -12,14 +12,18 @@ from backends.drivers.step import Driver, Progress, Step
 from backends.errors import Refused
 from backends.hosts import Host
 from backends.records.unit import Kind, Unit
-from backends.settings import Settings, dhcp_namespace
+from backends.settings import Settings, dhcp_namespace, router_namespace
 
 if TYPE_CHECKING:
+    from backends.drivers.conntrack.driver import ConntrackDriver
+    from backends.drivers.dnsmasq.advertise import AdvertisingDriver
     from backends.drivers.dnsmasq.driver import DnsmasqDriver
     from backends.drivers.labels.driver import LabelDriver
     from backends.drivers.libvirt.driver import LibvirtDriver
     from backends.drivers.namespaces.driver import NamespaceDriver
+    from backends.drivers.nftables.driver import NftablesDriver
     from backends.drivers.ovs.driver import OvsDriver
+    from backends.drivers.ovs.facts import OvsFacts
     from backends.drivers.qemu_img.driver import QemuImgDriver
     from backends.drivers.volumes.driver import VolumeDriver
 
@@ -55,6 +59,24 @@ class Machine:
         return DnsmasqDriver(self.settings, self.host)
 
     @cached_property
+    def advertising(self) -> AdvertisingDriver:
+        from backends.drivers.dnsmasq.advertise import AdvertisingDriver
+
+        return AdvertisingDriver(self.settings, self.host)
+
+    @cached_property
+    def nftables(self) -> NftablesDriver:
+        from backends.drivers.nftables.driver import NftablesDriver
+
+        return NftablesDriver(self.settings, self.host)
+
+    @cached_property
+    def conntrack(self) -> ConntrackDriver:
+        from backends.drivers.conntrack.driver import ConntrackDriver
+
+        return ConntrackDriver(self.host)
+
+    @cached_property
     def labels(self) -> LabelDriver:
         from backends.drivers.labels.driver import LabelDriver
 
@@ -84,6 +106,9 @@ class Machine:
             self.ovs,
             self.namespaces,
             self.dnsmasq,
+            self.advertising,
+            self.nftables,
+            self.conntrack,
             self.labels,
             self.qemu_img,
             self.volumes,
@@ -103,10 +128,17 @@ class Machine:
         networks = {id_ for kind, id_ in labels if kind == "network"} | set(
             self.host.list_dir(self.settings.state / "dhcp")
         )
+        ovs = self.ovs.facts(flows=True)
+        routers = {id_ for kind, id_ in labels if kind == "router"} | self._plugged_routers(ovs)
+        homes = [router_namespace(id_) for id_ in routers]
+        namespaces = self.namespaces.facts([*map(dhcp_namespace, networks), *homes])
         return Facts(
-            ovs=self.ovs.facts(flows=True),
-            namespaces=self.namespaces.facts([dhcp_namespace(id_) for id_ in networks]),
+            ovs=ovs,
+            namespaces=namespaces,
             dhcp=self.dnsmasq.facts(networks),
+            host=self.namespaces.host(),
+            rules=self.nftables.facts([each for each in homes if each in namespaces], host=True),
+            advertising=self.advertising.facts(routers),
             labels=labels,
             images=self.qemu_img.images(None),
             files=self.qemu_img.files(None),
@@ -121,11 +153,9 @@ class Machine:
             ids[unit.kind].append(unit.id)
         facts: dict[str, object] = {"labels": self.labels.facts(labels)}
         flows = bool(ids[Kind.HOST] or ids[Kind.FIREWALL])
-        if flows or ids[Kind.NETWORK] or ids[Kind.INSTANCE]:
+        if flows or any(ids[kind] for kind in (Kind.NETWORK, Kind.ROUTER, Kind.INSTANCE)):
             facts["ovs"] = self.ovs.facts(flows=flows)
-        if networks := ids[Kind.NETWORK]:
-            facts["namespaces"] = self.namespaces.facts([dhcp_namespace(id_) for id_ in networks])
-            facts["dhcp"] = self.dnsmasq.facts(networks)
+        facts |= self._look_at_networks(ids[Kind.NETWORK], ids[Kind.ROUTER], bool(ids[Kind.HOST]))
         if images := ids[Kind.IMAGE]:
             facts["images"] = self.qemu_img.images(images)
         if volumes := ids[Kind.VOLUME]:
@@ -134,6 +164,37 @@ class Machine:
             facts["files"] = self.qemu_img.files(instances)
             facts["domains"] = self.libvirt.facts(instances)
         return Facts(**facts)  # type: ignore[arg-type]
+
+    def _look_at_networks(
+        self, networks: Collection[str], routers: Collection[str], host: bool
+    ) -> dict[str, object]:
+        facts: dict[str, object] = {}
+        homes = [router_namespace(id_) for id_ in routers]
+        if networks or routers:
+            names = [*map(dhcp_namespace, networks), *homes]
+            facts["namespaces"] = namespaces = self.namespaces.facts(names)
+            homes = [each for each in homes if each in namespaces]
+        if networks:
+            facts["dhcp"] = self.dnsmasq.facts(networks)
+        if routers:
+            facts["advertising"] = self.advertising.facts(routers)
+        if routers or host:
+            facts["rules"] = self.nftables.facts(homes, host=host)
+        if host:
+            facts["host"] = self.namespaces.host()
+        return facts
+
+    def _plugged_routers(self, ovs: OvsFacts) -> set[str]:
+        """The routers that have interfaces, also where a label or a folder is lost."""
+        from backends.drivers.ovs.facts import CLOUD, VM_UUID
+
+        return {
+            port.labels[VM_UUID]
+            for port in ovs.ports.values()
+            if port.name.startswith(("qr-", "qg-"))
+            and port.labels.get(CLOUD) == self.settings.cloud
+            and VM_UUID in port.labels
+        }
 
     def close(self) -> None:
         """Close the connections that are kept."""

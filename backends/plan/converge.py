@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection
 
 from backends.drivers.facts import Facts
-from backends.plan import host, image, instance, network, project, volume
+from backends.plan import host, image, instance, network, project, router, volume
 from backends.plan.firewall import plan as firewall
 from backends.plan.plan import Plan, UnitPlan
 from backends.records.snapshot import Records
@@ -17,6 +17,7 @@ _PLANNERS: dict[Kind, Callable[[Unit, Records, Facts, Settings], UnitPlan]] = {
     Kind.PROJECT: project.plan,
     Kind.IMAGE: image.plan,
     Kind.NETWORK: network.plan,
+    Kind.ROUTER: router.plan,
     Kind.VOLUME: volume.plan,
     Kind.INSTANCE: instance.plan,
     Kind.FIREWALL: firewall.plan,

@@ -7,7 +7,7 @@ from backends.drivers.labels.steps import WriteLabel
 from backends.drivers.ovs.facts import CLOUD, KIND
 from backends.drivers.ovs.steps import AddBridge
 from backends.drivers.step import Step
-from backends.plan import labels
+from backends.plan import labels, provider
 from backends.plan.plan import UnitPlan
 from backends.records.snapshot import Records
 from backends.records.unit import Unit
@@ -26,6 +26,7 @@ def plan(unit: Unit, records: Records, facts: Facts, settings: Settings) -> Unit
         or any(bridge.labels.get(key) != value for key, value in owner)
     ):
         steps.append(AddBridge(settings.bridge, settings.datapath, owner))
+    steps += provider.steps(records, facts, settings)
     label = labels.cloud(records)
     if facts.labels.get(("cloud", records.cloud.id)) != label:
         steps.append(WriteLabel("cloud", records.cloud.id, label))

@@ -23,7 +23,7 @@ from backends.drivers.qemu_img.steps import (
 )
 from backends.drivers.step import Step
 from backends.plan import guest, power
-from backends.plan.network import port_labels
+from backends.plan.inner import port_labels
 from backends.plan.plan import Problem, UnitPlan
 from backends.records.snapshot import Records
 from backends.records.tables import Instance

@@ -13,7 +13,16 @@ from typing import Any
 from sqlmodel import SQLModel
 
 from backends.records.snapshot import Records
-from backends.records.tables import Image, Instance, Network, Port, Project, Volume
+from backends.records.tables import (
+    FloatingIp,
+    Image,
+    Instance,
+    Network,
+    Port,
+    Project,
+    Router,
+    Volume,
+)
 
 # What others may not see, what only says how far the work is, and what the machine itself tells.
 _LEFT_OUT = frozenset(
@@ -94,6 +103,16 @@ def port(records: Records, row: Port) -> str:
             "groups": sorted(records.groups_of.get(row.id, ())),
         }
     )
+
+
+def router(row: Router) -> str:
+    """A router; its interfaces are ports."""
+    return dump({"router": fields(row)})
+
+
+def floating_ip(row: FloatingIp) -> str:
+    """A floating IP, and whom it is lent to."""
+    return dump({"floating_ip": fields(row)})
 
 
 def volume(row: Volume) -> str:

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import ipaddress
-
 from backends.drivers.dnsmasq.config import DhcpHost, DhcpNetwork, DhcpSubnet, build
 from backends.drivers.dnsmasq.steps import ServeDhcp, StopDhcp, digest
 from backends.drivers.facts import Facts
 from backends.drivers.labels.steps import RemoveLabel, WriteLabel
-from backends.drivers.namespaces.steps import AddNamespace, RemoveNamespace, SetInterface
-from backends.drivers.ovs.facts import ATTACHED_MAC, CLOUD, IFACE_ID, KIND, VM_UUID
-from backends.drivers.ovs.steps import AddPort, Labels, RemovePort
+from backends.drivers.namespaces.steps import AddNamespace, RemoveNamespace
+from backends.drivers.ovs.steps import RemovePort
 from backends.drivers.step import Step
-from backends.plan import labels
+from backends.plan import inner, labels
 from backends.plan.plan import UnitPlan
 from backends.records.network import OWNER_DHCP
 from backends.records.snapshot import Records
@@ -21,17 +18,6 @@ from backends.records.unit import Unit
 from backends.settings import Settings, dhcp_namespace
 
 DNS_DOMAIN = "quarterdeck.internal"
-
-
-def port_labels(port: Port, settings: Settings) -> Labels:
-    """The external_ids of a port's interface, as os-vif and Neutron write them, and our cloud's."""
-    return (
-        (IFACE_ID, port.id),
-        (ATTACHED_MAC, port.mac),
-        (VM_UUID, port.device_id),
-        (CLOUD, settings.cloud),
-        (KIND, "port"),
-    )
 
 
 def plan(unit: Unit, records: Records, facts: Facts, settings: Settings) -> UnitPlan:
@@ -54,7 +40,10 @@ def plan(unit: Unit, records: Records, facts: Facts, settings: Settings) -> Unit
         steps += _serve(network, dhcp_port, served, records, facts, settings)
     else:
         steps += _stop(unit.id, records, facts)
-    settles = any(port.absent for port in records.ports_on.get(unit.id, ()))
+    settles = any(
+        row.absent
+        for row in (*records.ports_on.get(unit.id, ()), *records.floats_on.get(unit.id, ()))
+    )
     return UnitPlan(unit, tuple(steps), settles=settles)
 
 
@@ -68,42 +57,9 @@ def _serve(
 ) -> list[Step]:
     steps: list[Step] = []
     name = dhcp_namespace(network.id)
-    namespace = facts.namespaces.get(name)
-    if namespace is None:
+    if name not in facts.namespaces:
         steps.append(AddNamespace(name))
-    vlan = records.vlans[network.id]
-    wanted = port_labels(port, settings)
-    found = facts.ovs.ports.get(port.interface)
-    interface = namespace.interface(port.interface) if namespace else None
-    if found is not None and interface is None:
-        # It may have gone with a namespace that somebody deleted: only a new port brings it back.
-        steps.append(RemovePort(port.interface))
-        found = None
-    if (
-        found is None
-        or found.bridge != settings.bridge
-        or found.vlan != vlan
-        or found.error
-        or not found.labels.items() >= set(wanted)
-    ):
-        steps.append(
-            AddPort(
-                settings.bridge, port.interface, vlan, wanted,
-                internal=True, mac=port.mac, mtu=network.mtu,
-            )
-        )  # fmt: skip
-    addresses = _with_prefix(port, records)
-    if (
-        interface is None
-        or not interface.up
-        or interface.mac != port.mac
-        or interface.mtu != network.mtu
-        or interface.addresses != addresses
-    ):
-        checksums = settings.datapath != "netdev"
-        steps.append(
-            SetInterface(name, port.interface, port.mac, network.mtu, addresses, checksums)
-        )
+    steps += inner.steps(name, port, records, facts, settings)
     files = dhcp_files(network, port, served, records, settings)
     dhcp = facts.dhcp.get(network.id)
     if dhcp is None or dhcp.pid is None or not dhcp.files == dhcp.loaded == digest(files):
@@ -163,16 +119,6 @@ def _hostname(port: Port, records: Records) -> str:
     return "host-" + first.address.replace(".", "-").replace(":", "-").strip("-")
 
 
-def _with_prefix(port: Port, records: Records) -> frozenset[str]:
-    lengths = {
-        subnet.id: ipaddress.ip_network(subnet.cidr).prefixlen
-        for subnet in records.subnets.get(port.network_id, ())
-    }
-    return frozenset(
-        f"{each.address}/{lengths[each.subnet_id]}" for each in records.addresses.get(port.id, ())
-    )
-
-
 def _stop(network_id: str, records: Records, facts: Facts) -> list[Step]:
     """Everything of the DHCP server away: process, ports of ours in its namespace, namespace."""
     steps: list[Step] = []
@@ -198,10 +144,18 @@ def _labels(network: Network, records: Records, facts: Facts) -> list[Step]:
                 steps.append(RemoveLabel("port", port.id))
         elif found != (wanted := labels.port(records, port)):
             steps.append(WriteLabel("port", port.id, wanted))
+    for row in records.floats_on.get(network.id, ()):
+        found = facts.labels.get(("floatingip", row.id))
+        if row.absent:
+            if found is not None:
+                steps.append(RemoveLabel("floatingip", row.id))
+        elif found != (wanted := labels.floating_ip(row)):
+            steps.append(WriteLabel("floatingip", row.id, wanted))
     return steps
 
 
 def _remove_labels(network_id: str, records: Records, facts: Facts) -> list[Step]:
     keys = [("port", port.id) for port in records.ports_on.get(network_id, ())]
+    keys += [("floatingip", row.id) for row in records.floats_on.get(network_id, ())]
     keys.append(("network", network_id))
     return [RemoveLabel(kind, id_) for kind, id_ in keys if (kind, id_) in facts.labels]

@@ -5,19 +5,22 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from backends.drivers.dnsmasq.steps import StopDhcp
+from backends.drivers.dnsmasq.steps import StopAdvertising, StopDhcp
 from backends.drivers.facts import Facts
 from backends.drivers.labels.steps import RemoveLabel
 from backends.drivers.libvirt.facts import State
 from backends.drivers.libvirt.steps import DestroyDomain, UndefineDomain
 from backends.drivers.namespaces.steps import RemoveNamespace
+from backends.drivers.nftables.driver import HOST_FAMILY
+from backends.drivers.nftables.steps import RemoveRules
 from backends.drivers.ovs.facts import CLOUD, OvsPort
 from backends.drivers.ovs.steps import RemoveBridge, RemovePort
 from backends.drivers.qemu_img.steps import RemoveImage, RemoveInstanceFiles
 from backends.drivers.step import Step
 from backends.drivers.volumes.steps import RemoveVolume
+from backends.plan import provider
 from backends.records.snapshot import Records
-from backends.settings import Settings, dhcp_namespace
+from backends.settings import Settings, dhcp_namespace, router_namespace
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,18 +53,25 @@ def orphans(records: Records | None, facts: Facts, settings: Settings) -> Iterat
     for id_ in facts.dhcp:
         if records is None or id_ not in records.networks:
             yield Orphan("dhcp", id_, "dnsmasq's folder", (StopDhcp(id_),))
-    yield from _ports({port.interface for port in records.ports.values()} if records else set(),
-                      facts, settings)  # fmt: skip
+    for id_ in facts.advertising:
+        if records is None or id_ not in records.routers:
+            yield Orphan("router", id_, "dnsmasq's folder", (StopAdvertising(id_),))
+    outside = records is not None and bool(provider.networks(records))
+    plugged = {port.interface for port in records.ports.values()} if records else set()
+    yield from _ports(plugged.union(settings.patch if outside else ()), facts, settings)
     wanted = {dhcp_namespace(id_) for id_ in _keys(records and records.networks)}
+    wanted |= {router_namespace(id_) for id_ in _keys(records and records.routers)}
     for name in facts.namespaces:
         if name not in wanted:
-            yield Orphan(
-                "namespace", name, "named after a network of ours", (RemoveNamespace(name),)
-            )
+            yield Orphan("namespace", name, "named after a thing of ours", (RemoveNamespace(name),))
     yield from _labels(records, facts)
+    if "" in facts.rules and not outside:
+        gone = RemoveRules("", HOST_FAMILY, settings.host_table)
+        yield Orphan("rules", settings.host_table, "nftables table on the host", (gone,))
+    bridges = {settings.bridge, settings.external_bridge} if outside else {settings.bridge}
     for name, bridge in facts.ovs.bridges.items():
         ours = bridge.labels.get(CLOUD) == settings.cloud
-        if ours and (records is None or name != settings.bridge):
+        if ours and (records is None or name not in bridges):
             yield Orphan("bridge", name, f"external_ids {CLOUD}", (RemoveBridge(name),))
 
 
@@ -97,6 +107,8 @@ def _labels(records: Records | None, facts: Facts) -> Iterator[Orphan]:
             ("image", records.images),
             ("network", records.networks),
             ("port", records.ports),
+            ("router", records.routers),
+            ("floatingip", {row.id: row for each in records.floats_on.values() for row in each}),
         ):
             wanted |= {(kind, id_) for id_ in table}
     for kind, id_ in facts.labels:

@@ -10,8 +10,8 @@ from backends.records.base import identifier, json_list, timestamp
 class Router(SQLModel, table=True):
     """What joins networks, and what leads out.
 
-    Its interfaces are ports with its id as `device_id`: one for each subnet, and one on the external
-    network. `routes` is a list of `{"destination", "nexthop"}`.
+    Its interfaces are ports with its id as `device_id`: one for each subnet, and one on the
+    external network. `routes` is a list of `{"destination", "nexthop"}`.
     """
 
     id: str = identifier()

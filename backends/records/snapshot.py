@@ -15,6 +15,7 @@ from backends.records.tables import (
     CloudRecord,
     Domain,
     Flavor,
+    FloatingIp,
     Image,
     Instance,
     LocalVlan,
@@ -22,6 +23,7 @@ from backends.records.tables import (
     Port,
     PortSecurityGroup,
     Project,
+    Router,
     SecurityGroup,
     SecurityGroupRule,
     Subnet,
@@ -32,7 +34,10 @@ from backends.records.unit import Kind, Unit
 
 @dataclass(slots=True)
 class Records:
-    """What should be. `vlans` is of this host, by network; `groups_of` are ids by port."""
+    """What should be. `vlans` is of this host, by network; `groups_of` are ids by port.
+
+    `floats_of` are the floating IPs that go by a router, `floats_on` those of an external network.
+    """
 
     cloud: CloudRecord
     host: str
@@ -50,6 +55,9 @@ class Records:
     groups_of: dict[str, list[str]] = field(default_factory=dict)
     groups: dict[str, list[SecurityGroup]] = field(default_factory=dict)
     rules: dict[str, list[SecurityGroupRule]] = field(default_factory=dict)
+    routers: dict[str, Router] = field(default_factory=dict)
+    floats_of: dict[str, list[FloatingIp]] = field(default_factory=dict)
+    floats_on: dict[str, list[FloatingIp]] = field(default_factory=dict)
     volumes: dict[str, Volume] = field(default_factory=dict)
     attachments: dict[str, list[Attachment]] = field(default_factory=dict)
     instances: dict[str, Instance] = field(default_factory=dict)
@@ -61,6 +69,7 @@ class Records:
             *(Unit(Kind.PROJECT, id_) for id_ in self.projects),
             *(Unit(Kind.IMAGE, id_) for id_ in self.images),
             *(Unit(Kind.NETWORK, id_) for id_ in self.networks),
+            *(Unit(Kind.ROUTER, id_) for id_ in self.routers),
             *(Unit(Kind.VOLUME, id_) for id_ in self.volumes),
             *(Unit(Kind.INSTANCE, id_) for id_ in self.instances),
             Unit(Kind.FIREWALL, self.host),
@@ -92,6 +101,7 @@ class _Reader:
         records.attachments = _grouped(self._rows(Attachment), "instance_id")
         records.flavors = self._rows(Flavor)
         self._networking(None, None)
+        self._routing(None, None)
         self._projects(None)
 
     def some(self, units: Collection[Unit]) -> None:
@@ -112,6 +122,7 @@ class _Reader:
             part for i in records.images.values() for part in (i.kernel_id, i.ramdisk_id) if part
         }
         records.images |= self._by_id(Image, parts - set(records.images))
+        self._routing(ids[Kind.ROUTER], ids[Kind.NETWORK])
         if ids[Kind.FIREWALL]:
             # What a remote group lets in hangs on the ports of everybody.
             records.networks = self._by_id(Network)
@@ -119,9 +130,17 @@ class _Reader:
             self._named(ids[Kind.NETWORK])
             self._projects(None)
             return
-        self._networking(ids[Kind.NETWORK], set(records.instances))
+        self._networking(ids[Kind.NETWORK], {*records.instances, *records.routers})
+        if ids[Kind.HOST]:
+            self._provider_networks()
         owners: set[str] = set(ids[Kind.PROJECT])
-        for table in (records.instances, records.volumes, records.images, records.networks):
+        for table in (
+            records.instances,
+            records.volumes,
+            records.images,
+            records.networks,
+            records.routers,
+        ):
             owners |= {row.project_id for row in table.values()}
         self._projects(owners)
 
@@ -166,6 +185,31 @@ class _Reader:
         ports = (port for each in networks for port in records.ports_on.get(each, ()))
         devices = {port.device_id for port in ports if port.device_id}
         records.instances |= self._by_id(Instance, devices - set(records.instances))
+
+    def _routing(self, routers: set[str] | None, networks: set[str] | None) -> None:
+        """Routers, and the floating IPs of these routers and networks; all when both are None."""
+        records = self.records
+        records.routers = self._by_id(Router, routers)
+        if routers is None or networks is None:
+            rows = self._rows(FloatingIp)
+            records.floats_of = _grouped((row for row in rows if row.router_id), "router_id")
+            records.floats_on = _grouped(rows, "network_id")
+            return
+        by_router = self._rows(FloatingIp, FloatingIp.router_id, routers)
+        by_network = self._rows(FloatingIp, FloatingIp.network_id, networks)
+        records.floats_of = _grouped(by_router, "router_id")
+        records.floats_on = _grouped(by_network, "network_id")
+
+    def _provider_networks(self) -> None:
+        """The host's external bridge carries all of them."""
+        records = self.records
+        query = select(Network).where(col(Network.physical_network).is_not(None))
+        found = {row.id: row for row in self.session.exec(query)}
+        records.networks |= found
+        records.subnets |= _grouped(self._rows(Subnet, Subnet.network_id, found), "network_id")
+        for row in self._rows(LocalVlan, LocalVlan.network_id, found):
+            if row.host == records.host:
+                records.vlans[row.network_id] = row.vlan
 
     def _projects(self, ids: Collection[str] | None) -> None:
         records = self.records

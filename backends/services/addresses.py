@@ -33,6 +33,14 @@ def parse_network(text: str) -> IPNetwork:
     return network
 
 
+def parse_destination(text: str) -> IPNetwork:
+    """A route's destination in CIDR notation. Raises Refused `router.route.invalid`."""
+    try:
+        return ipaddress.ip_network(text)
+    except ValueError as error:
+        raise Refused("router.route.invalid", f"no destination {text!a}: {error}") from None
+
+
 def parse_address(text: str) -> IPAddress:
     """An address. Raises Refused `network.address.invalid`."""
     try:

@@ -16,7 +16,16 @@ from backends.plan.orphans import Orphan, orphans
 from backends.plan.plan import Plan
 from backends.records import snapshot
 from backends.records.operation import Operation
-from backends.records.tables import Image, Instance, Network, Port, Project, Volume
+from backends.records.tables import (
+    FloatingIp,
+    Image,
+    Instance,
+    Network,
+    Port,
+    Project,
+    Router,
+    Volume,
+)
 from backends.records.unit import Kind, Unit
 from backends.services.base import Service
 
@@ -90,12 +99,14 @@ def _unfinished(session: Session, busy: Collection[Unit]) -> list[Unit]:
     for kind, table in (
         (Kind.INSTANCE, Instance),
         (Kind.VOLUME, Volume),
+        (Kind.ROUTER, Router),
         (Kind.NETWORK, Network),
         (Kind.IMAGE, Image),
         (Kind.PROJECT, Project),
     ):
         gone = select(table.id).where(col(table.absent))
         units.extend(Unit(kind, id_) for id_ in session.exec(gone))
-    ports = select(Port.network_id).where(col(Port.absent)).distinct()
-    units.extend(Unit(Kind.NETWORK, id_) for id_ in session.exec(ports))
+    for part in (Port, FloatingIp):
+        networks = select(part.network_id).where(col(part.absent)).distinct()
+        units.extend(Unit(Kind.NETWORK, id_) for id_ in session.exec(networks))
     return [unit for unit in dict.fromkeys(units) if unit not in busy]

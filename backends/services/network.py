@@ -9,15 +9,36 @@ from sqlmodel import Session, col, select
 
 from backends.context import Change
 from backends.doom import doom
-from backends.errors import Refused
+from backends.errors import NotFound, Refused
 from backends.records.identity import Role
-from backends.records.network import OWNER_DHCP, Address, LocalVlan, Network, Port, Subnet
+from backends.records.network import (
+    OWNER_DHCP,
+    OWNER_ROUTER,
+    Address,
+    LocalVlan,
+    Network,
+    Port,
+    Subnet,
+)
 from backends.records.unit import Kind, Unit
 from backends.services import addresses, quota
 from backends.services.base import Service, check_absent, compose, find, good_name, good_text, own
 
 _VLANS = range(1, 4095)
 _MTU_LEAST, _MTU_MOST = 68, 9216
+
+
+# The one physical network there is, on the host's external bridge; OpenStack's guides name it so.
+PHYSICAL_NETWORK = "provider"
+
+
+@dataclass(frozen=True, slots=True)
+class Provider:
+    """How a network lies on a physical one: `flat`, or `vlan` with its `segment` (1 to 4094)."""
+
+    network_type: str = "flat"
+    physical: str = PHYSICAL_NETWORK
+    segment: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,24 +60,43 @@ class Networks(Service):
     """Networks with their subnets, of the caller's project."""
 
     def create(
-        self, name: str, *, mtu: int = 1500, shared: bool = False, description: str = ""
+        self,
+        name: str,
+        *,
+        mtu: int = 1500,
+        shared: bool = False,
+        description: str = "",
+        external: bool = False,
+        provider: Provider | None = None,
     ) -> Network:
-        """A new network, and its VLAN on this host. Raises Refused `network.mtu`."""
+        """A new network, and its VLAN on this host.
+
+        An `external` one is flat on the physical network, unless `provider` says otherwise. Raises
+        Refused `network.mtu`, `network.provider.*`, `right.missing`.
+        """
         self.caller.require(Role.MEMBER, "create a network")
         name = good_name(name)
         if not _MTU_LEAST <= mtu <= _MTU_MOST:
             raise Refused("network.mtu", f"an MTU is {_MTU_LEAST} to {_MTU_MOST}, not {mtu}")
         if shared:
             self.caller.require_cloud_admin("share a network with all projects")
+        if external or provider:
+            self.caller.require_cloud_admin("create an external or provider network")
+        lies = _checked(provider or (Provider() if external else None))
 
         def act(change: Change) -> Network:
             session = change.session
+            _check_segment(session, lies)
             quota.check(session, self.caller.project_id, {"networks": 1})
             row = Network(
                 project_id=self.caller.project_id,
                 name=name,
                 mtu=mtu,
                 shared=shared,
+                external=external,
+                network_type=lies.network_type,
+                physical_network=lies.physical or None,
+                segmentation_id=lies.segment,
                 description=good_text(description, "description"),
             )
             session.add(row)
@@ -64,23 +104,24 @@ class Networks(Service):
             host = self.context.settings.host
             session.add(LocalVlan(host=host, vlan=_free_vlan(session, host), network_id=row.id))
             change.make(Unit(Kind.NETWORK, row.id), name)
+            self._touch_bridge(change, row)
             return row
 
         return self.context.perform("network.create", act)
 
     def list(self, *, all_projects: bool = False) -> Sequence[Network]:
-        """The caller's networks and the shared ones, by name."""
+        """The caller's networks, the shared and the external ones, by name."""
         with self.context.reading() as session:
             query = select(Network).where(col(Network.absent).is_(False))
             if not (all_projects and self.caller.admin):
                 mine = col(Network.project_id) == self.caller.project_id
-                query = query.where(mine | col(Network.shared))
+                query = query.where(mine | col(Network.shared) | col(Network.external))
             return list(session.exec(query.order_by(col(Network.name), col(Network.id))))
 
     def show(self, ref: str) -> Network:
         """One network by id or name. Raises NotFound `network.not_found`."""
         with self.context.reading() as session:
-            return self.require(session, ref)
+            return self._visible(session, ref)
 
     def set(
         self,
@@ -130,6 +171,7 @@ class Networks(Service):
             unit = Unit(Kind.NETWORK, row.id)
             change.about(unit, row.name)
             change.touch(*doom(change.session, unit))
+            self._touch_bridge(change, row)
 
         self.context.perform("network.delete", act)
 
@@ -159,6 +201,8 @@ class Networks(Service):
             network = self.require_own(session, new.network)
             quota.check(session, self.caller.project_id, {"subnets": 1})
             _check_no_overlap(session, network, cidr)
+            if network.external and network.network_type == "flat" and gateway:
+                self._check_unrouted(cidr)
             row = Subnet(
                 network_id=network.id,
                 project_id=network.project_id,
@@ -178,6 +222,7 @@ class Networks(Service):
             unit = Unit(Kind.NETWORK, network.id)
             change.about(unit, row.name or row.cidr)
             change.touch(unit)
+            self._touch_bridge(change, network)
             return row
 
         return self.context.perform("subnet.create", act)
@@ -188,7 +233,7 @@ class Networks(Service):
         """The subnets the caller may see, by name."""
         with self.context.reading() as session:
             if network is not None:
-                wanted = self.require(session, network).id
+                wanted = self._visible(session, network).id
                 query = select(Subnet).where(Subnet.network_id == wanted)
                 return list(session.exec(query.order_by(col(Subnet.name), col(Subnet.cidr))))
             rows = own(session, Subnet, self.caller, all_projects)
@@ -218,6 +263,7 @@ class Networks(Service):
             if dns is not None:
                 row.dns_nameservers = [str(addresses.parse_address(text)) for text in dns]
             if gateway is not None:
+                _check_gateway_free(session, row)
                 found = _gateway(gateway, addresses.parse_network(row.cidr))
                 row.gateway_ip = str(found) if found else None
             if dhcp is not None and dhcp != row.enable_dhcp:
@@ -230,6 +276,7 @@ class Networks(Service):
             unit = Unit(Kind.NETWORK, row.network_id)
             change.about(unit, row.name or row.cidr)
             change.touch(unit)
+            self._touch_bridge(change, session.get_one(Network, row.network_id))
             return row
 
         return self.context.perform("subnet.set", act)
@@ -248,6 +295,7 @@ class Networks(Service):
             unit = Unit(Kind.NETWORK, row.network_id)
             change.about(unit, row.name or row.cidr)
             change.touch(unit)
+            self._touch_bridge(change, session.get_one(Network, row.network_id))
             session.delete(row)
 
         self.context.perform("subnet.delete", act)
@@ -268,12 +316,48 @@ class Networks(Service):
         check_absent(row, "network")
         return row
 
+    def _visible(self, session: Session, ref: str) -> Network:
+        """A network the caller may see: what they may use, and the external ones."""
+        try:
+            return self.require(session, ref)
+        except NotFound:
+            return require_external(session, ref)
+
+    def _touch_bridge(self, change: Change, network: Network) -> None:
+        """What lies on a physical network concerns the host's external bridge."""
+        if network.physical_network:
+            change.touch(Unit(Kind.HOST, self.context.settings.host))
+
+    def _check_unrouted(self, cidr: addresses.IPNetwork) -> None:
+        """The host becomes a member of the network, and must not be of another with that range."""
+        for text in self.context.machine.namespaces.host_routes():
+            other = addresses.parse_destination(text)
+            if other.version == cidr.version and other.overlaps(cidr):
+                raise Refused(
+                    "network.subnet.routed",
+                    f"this host routes {other} elsewhere already; give {cidr} another range,"
+                    " or `--gateway none`",
+                )
+
     def require_own(self, session: Session, ref: str) -> Network:
         """A network the caller may change. Raises NotFound, Refused `right.missing`."""
         row = self.require(session, ref)
         if not self.caller.sees(row.project_id):
             raise Refused("right.missing", f"network {row.name} belongs to another project")
         return row
+
+
+def require_external(session: Session, ref: str) -> Network:
+    """An external network by id or name, whoever owns it.
+
+    Raises NotFound `network.not_found`, Refused `network.not_external`.
+    """
+    named = (col(Network.id) == ref) | (col(Network.name) == ref)
+    rows = session.exec(select(Network).where(col(Network.external), named)).all()
+    if not rows:
+        raise NotFound("network.not_found", f"no external network {ref!a}; see `network list`")
+    check_absent(rows[0], "network")
+    return rows[0]
 
 
 def give_dhcp_address(session: Session, network: Network, subnet: Subnet, host: str) -> None:
@@ -343,3 +427,51 @@ def _check_no_overlap(session: Session, network: Network, cidr: addresses.IPNetw
                 "network.subnet.overlap",
                 f"{cidr} overlaps {other.cidr} on network {network.name}",
             )
+
+
+def _checked(provider: Provider | None) -> Provider:
+    """Raises Refused `network.provider.invalid` for what cannot be made here."""
+    if provider is None or provider.network_type == "local":
+        return Provider("local", "")
+    if provider.network_type not in ("flat", "vlan"):
+        raise Refused("network.provider.invalid", "a network's type is local, flat or vlan")
+    if provider.physical != PHYSICAL_NETWORK:
+        text = f"the physical network is called {PHYSICAL_NETWORK}, not {provider.physical!a}"
+        raise Refused("network.provider.invalid", text)
+    if provider.network_type == "vlan" and provider.segment not in _VLANS:
+        raise Refused("network.provider.invalid", "a VLAN network takes a segment of 1 to 4094")
+    if provider.network_type == "flat" and provider.segment is not None:
+        raise Refused("network.provider.invalid", "a flat network has no segment")
+    return provider
+
+
+def _check_segment(session: Session, provider: Provider) -> None:
+    """Raises Refused `network.provider.taken`: a wire carries each VLAN, and no VLAN, once."""
+    if not provider.physical:
+        return
+    same = select(Network).where(
+        Network.physical_network == provider.physical,
+        Network.segmentation_id == provider.segment,
+        col(Network.absent).is_(False),
+    )
+    other = session.exec(same).first()
+    if other is not None:
+        what = f"VLAN {provider.segment}" if provider.segment else "untagged traffic"
+        raise Refused(
+            "network.provider.taken", f"network {other.name} has {what} of {provider.physical}"
+        )
+
+
+def _check_gateway_free(session: Session, subnet: Subnet) -> None:
+    """Raises Refused `subnet.gateway.in_use` while a router has the gateway address."""
+    query = (
+        select(Port.device_id)
+        .join(Address, col(Address.port_id) == col(Port.id))
+        .where(
+            Address.subnet_id == subnet.id,
+            Address.address == subnet.gateway_ip,
+            Port.device_owner == OWNER_ROUTER,
+        )
+    )
+    if (router := session.exec(query).first()) is not None:
+        raise Refused("subnet.gateway.in_use", f"router {router} has {subnet.gateway_ip}")

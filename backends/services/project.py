@@ -22,9 +22,11 @@ from backends.records.identity import (
     User,
 )
 from backends.records.tables import (
+    FloatingIp,
     Image,
     Instance,
     Network,
+    Router,
     SecurityGroup,
     SecurityGroupRule,
     Volume,
@@ -237,10 +239,17 @@ def check_free(session: Session, table: Any, name: str, domain_id: str | None) -
 
 
 def _holdings(session: Session, project_id: str) -> str:
-    tables = {"instances": Instance, "volumes": Volume, "networks": Network, "images": Image}
+    names: dict[str, Any] = {
+        "instances": Instance.name,
+        "volumes": Volume.name,
+        "floating IPs": FloatingIp.address,
+        "routers": Router.name,
+        "networks": Network.name,
+        "images": Image.name,
+    }
     held = []
-    for what, table in tables.items():
-        rows = session.exec(select(table.name).where(table.project_id == project_id)).all()  # type: ignore[attr-defined]
+    for what, name in names.items():
+        rows = session.exec(select(name).where(name.class_.project_id == project_id)).all()
         if rows:
             held.append(f"{len(rows)} {what} ({', '.join(sorted(rows)[:3])})")
     return ", ".join(held)

@@ -8,11 +8,14 @@ from sqlalchemy import func
 from sqlmodel import Session, col, select
 
 from backends.errors import Refused
+from backends.records.network import OWNER_DHCP, OWNER_FLOATING, OWNER_GATEWAY
 from backends.records.tables import (
+    FloatingIp,
     Instance,
     Network,
     Port,
     Quota,
+    Router,
     SecurityGroup,
     SecurityGroupRule,
     Subnet,
@@ -29,10 +32,14 @@ DEFAULTS: dict[str, int] = {
     "networks": 100,
     "subnets": 100,
     "ports": 500,
+    "routers": 10,
+    "floatingips": 50,
     "security-groups": 10,
     "security-group-rules": 100,
 }
 UNLIMITED = -1
+# What a project did not ask for as a port (Neutron gives these to no project).
+OWNERS_UNCOUNTED = (OWNER_DHCP, OWNER_GATEWAY, OWNER_FLOATING)
 
 
 def limits(session: Session, project_id: str) -> dict[str, int]:
@@ -93,8 +100,10 @@ def _amounts() -> dict[str, tuple[Any, Any, tuple[Any, ...]]]:
         "ports": (
             count,
             Port,
-            (col(Port.absent).is_(False), col(Port.device_owner) != "network:dhcp"),
+            (col(Port.absent).is_(False), col(Port.device_owner).not_in(OWNERS_UNCOUNTED)),
         ),
+        "routers": (count, Router, (col(Router.absent).is_(False),)),
+        "floatingips": (count, FloatingIp, (col(FloatingIp.absent).is_(False),)),
         "security-groups": (count, SecurityGroup, ()),
         "security-group-rules": (count, SecurityGroup, ()),
     }

@@ -133,7 +133,7 @@ class DnsmasqDriver:
         if not pids:
             return frozenset()
         of_process = {each: f"/proc/{pid}/ns/net" for each, pid in pids.items()}
-        of_name = {each: f"/var/run/netns/{dhcp_namespace(each)}" for each in pids}
+        of_name = {each: f"/var/run/netns/{self._namespace(each)}" for each in pids}
         argv = ["stat", "-L", "-c", "%n %d:%i", *of_process.values(), *of_name.values()]
         done = self._host.run(argv, reads=True, check=False)
         inode = dict(line.rsplit(" ", 1) for line in done.stdout.splitlines())
@@ -162,7 +162,10 @@ class DnsmasqDriver:
         return self._settings.dhcp(network_id)
 
     def _process(self, network_id: str) -> Process:
-        return Process(self._host, self._folder(network_id), dhcp_namespace(network_id))
+        return Process(self._host, self._folder(network_id), self._namespace(network_id))
+
+    def _namespace(self, network_id: str) -> str:
+        return dhcp_namespace(network_id)
 
 
 def _config_digest(files: Files) -> str:

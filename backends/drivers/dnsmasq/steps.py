@@ -43,3 +43,30 @@ class StopDhcp:
     @property
     def text(self) -> str:
         return f"stop DHCP on network {self.network_id}"
+
+
+@dataclass(frozen=True, slots=True)
+class Advertise:
+    """Have a dnsmasq in a router's namespace advertise its IPv6 prefixes (RFC 4861).
+
+    `files` are those of advertise.build.
+    """
+
+    router_id: str
+    namespace: str
+    files: Files
+
+    @property
+    def text(self) -> str:
+        return f"advertise IPv6 prefixes by router {self.router_id}"
+
+
+@dataclass(frozen=True, slots=True)
+class StopAdvertising:
+    """End a router's dnsmasq by its recorded pid, and remove its files."""
+
+    router_id: str
+
+    @property
+    def text(self) -> str:
+        return f"stop router advertisements of router {self.router_id}"

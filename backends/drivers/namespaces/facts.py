@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,10 +22,16 @@ class Interface:
 
 @dataclass(frozen=True, slots=True)
 class Namespace:
-    """A named network namespace of ours (`qdhcp-...`, `qrouter-...`); `interfaces` has its `lo`."""
+    """A named network namespace of ours (`qdhcp-...`, `qrouter-...`); `interfaces` has its `lo`.
+
+    Of routers also `routes`, pairs of destination and next hop (those that are not the kernel's
+    own), and `sysctls`. The host's own has the name "", and the external bridge as its interface.
+    """
 
     name: str
     interfaces: tuple[Interface, ...] = ()
+    routes: frozenset[tuple[str, str]] = frozenset()
+    sysctls: Mapping[str, str] = field(default_factory=dict)
 
     def interface(self, name: str) -> Interface | None:
         """The interface of that name, if it is here."""

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from backends.drivers.ovs.ovsdb import Json, row_id, to_map, to_set
-from backends.drivers.ovs.steps import AddBridge, AddPort
+from backends.drivers.ovs.steps import AddBridge, AddPatch, AddPort
 from backends.drivers.ovs.tables import BridgeRow, PortRow
 
 # Without it a bridge with a controller would open paths past its flows (ovs-vswitchd.conf.db(5)).
@@ -48,15 +48,17 @@ def remove_bridge(bridge: BridgeRow) -> list[Json]:
     ]
 
 
-def add_port(step: AddPort, bridge: BridgeRow, port: PortRow | None) -> list[Json]:
-    """Make the port, or put it right: bridge, tag, type, MAC, MTU, labels."""
+def add_port(step: AddPort | AddPatch, bridge: BridgeRow, port: PortRow | None) -> list[Json]:
+    """Make the port, or put it right: bridge, tag, type, MAC, MTU, peer, labels."""
     if port is None:
-        row = {
-            "name": step.name,
-            **_interface_columns(step),
-            "external_ids": to_map(dict(step.labels)),
-        }
-        tagged = {"tag": step.vlan} if step.vlan else {}
+        row = _wired(
+            {
+                "name": step.name,
+                **_interface_columns(step),
+                "external_ids": dict(step.labels),
+            }
+        )
+        tagged = {"tag": vlan} if (vlan := _vlan(step)) else {}
         return [
             _insert("Interface", "interface", row),
             _insert(
@@ -104,7 +106,7 @@ def _correct_bridge(step: AddBridge, bridge: BridgeRow) -> list[Json]:
     ]
 
 
-def _correct_port(step: AddPort, bridge: BridgeRow, port: PortRow) -> list[Json]:
+def _correct_port(step: AddPort | AddPatch, bridge: BridgeRow, port: PortRow) -> list[Json]:
     interface = port.interface
     wanted = {
         **_interface_columns(step),
@@ -114,13 +116,15 @@ def _correct_port(step: AddPort, bridge: BridgeRow, port: PortRow) -> list[Json]
         "type": interface.type,
         "mac": interface.mac,
         "mtu_request": interface.mtu,
+        "options": interface.options,
+        "ofport_request": interface.number,
         "external_ids": interface.labels,
     }
     changes = []
     if row := _differences(wanted, found):
         changes.append(_update("Interface", interface.uuid, row))
-    if port.vlan != step.vlan:
-        tag = step.vlan or to_set([])
+    if port.vlan != _vlan(step):
+        tag = _vlan(step) or to_set([])
         changes.append(_update("Port", port.uuid, {"tag": tag}))
     if port.bridge is None or port.bridge.uuid != bridge.uuid:
         if port.bridge is not None:
@@ -131,8 +135,15 @@ def _correct_port(step: AddPort, bridge: BridgeRow, port: PortRow) -> list[Json]
     return changes
 
 
-def _interface_columns(step: AddPort) -> dict[str, Any]:
+def _vlan(step: AddPort | AddPatch) -> int:
+    """A patch port carries all VLANs."""
+    return step.vlan if isinstance(step, AddPort) else 0
+
+
+def _interface_columns(step: AddPort | AddPatch) -> dict[str, Any]:
     """What the step says of the interface; a MAC and an MTU it does not give stay as they are."""
+    if isinstance(step, AddPatch):
+        return {"type": "patch", "options": {"peer": step.peer}, "ofport_request": step.number}
     columns: dict[str, Any] = {"type": "internal" if step.internal else ""}
     if step.mac:
         columns["mac"] = step.mac
@@ -143,10 +154,13 @@ def _interface_columns(step: AddPort) -> dict[str, Any]:
 
 def _differences(wanted: Mapping[str, Any], found: Mapping[str, Any]) -> Json:
     """The wanted columns that are not so, as they go over the wire."""
+    return _wired({column: value for column, value in wanted.items() if found[column] != value})
+
+
+def _wired(row: Mapping[str, Any]) -> Json:
+    """The row as it goes over the wire."""
     return {
-        column: to_map(value) if isinstance(value, dict) else value
-        for column, value in wanted.items()
-        if found[column] != value
+        column: to_map(value) if isinstance(value, dict) else value for column, value in row.items()
     }
 
 

@@ -14,6 +14,7 @@ from backends.drivers.ovs.ovsdb import DatabaseRefused, Json, Ovsdb
 from backends.drivers.ovs.sets import read_count, write_sets
 from backends.drivers.ovs.steps import (
     AddBridge,
+    AddPatch,
     AddPort,
     ForgetConnections,
     RemoveBridge,
@@ -46,6 +47,7 @@ class OvsDriver:
         AddBridge,
         RemoveBridge,
         AddPort,
+        AddPatch,
         RemovePort,
         WriteFlows,
         WriteFlowSets,
@@ -99,6 +101,8 @@ class OvsDriver:
             case AddPort():
                 self._commit(lambda: self._add_port(step))
                 self._check_port(step)
+            case AddPatch():
+                self._commit(lambda: self._add_patch(step))
             case RemovePort():
                 self._commit(lambda: self._remove_port(step))
             case WriteFlows():
@@ -133,6 +137,13 @@ class OvsDriver:
         bridge = self._own_bridge(step.bridge)
         port = find_port(self._database, step.name)
         if port is not None and not _plugged_for(step, bridge, port):
+            self._must_be_ours("port", step.name, port.interface.labels)
+        return changes.add_port(step, bridge, port)
+
+    def _add_patch(self, step: AddPatch) -> list[Json]:
+        bridge = self._own_bridge(step.bridge)
+        port = find_port(self._database, step.name)
+        if port is not None:
             self._must_be_ours("port", step.name, port.interface.labels)
         return changes.add_port(step, bridge, port)
 

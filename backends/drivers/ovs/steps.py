@@ -108,6 +108,25 @@ class AddPort:
 
 
 @dataclass(frozen=True, slots=True)
+class AddPatch:
+    """Add a patch port to a bridge or put ours right; it leads to `peer` on another bridge.
+
+    A peer that is not there yet keeps it shut. `number` is its OpenFlow port, so that flows can
+    name it before it is there.
+    """
+
+    bridge: str
+    name: str
+    peer: str
+    number: int
+    labels: Labels
+
+    @property
+    def text(self) -> str:
+        return f"add patch port {self.name} to {self.bridge}, leading to {self.peer}"
+
+
+@dataclass(frozen=True, slots=True)
 class RemovePort:
     """Take a port of this cloud off its bridge; an internal one's interface goes with it."""
 

@@ -19,6 +19,8 @@ INTERFACE = (
     "error",
     "mac",
     "mtu_request",
+    "ofport_request",
+    "options",
     "external_ids",
 )
 # A port may have no number yet, and OVSDB writes that as the empty set.
@@ -40,7 +42,7 @@ class BridgeRow:
 
 @dataclass(frozen=True, slots=True)
 class InterfaceRow:
-    """A row of Interface. `mac` and `mtu` are what was asked for: empty and 0 where nothing was."""
+    """A row of Interface. `mac`, `mtu`, `number` are what was asked for: empty and 0 if nothing."""
 
     uuid: str
     name: str
@@ -50,6 +52,8 @@ class InterfaceRow:
     mac: str = ""
     mtu: int = 0
     labels: dict[str, str] = field(default_factory=dict)
+    options: dict[str, str] = field(default_factory=dict)
+    number: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +74,7 @@ def select(table: str, columns: Sequence[str], where: Sequence[Any] = ()) -> Jso
 
 def read_all(database: Ovsdb) -> OvsFacts:
     """All bridges and ports, in one round trip."""
-    columns = ("_uuid", "name", "type", "ofport", "error", "external_ids")
+    columns = ("_uuid", "name", "type", "ofport", "error", "options", "external_ids")
     bridge_rows, port_rows, interface_rows = database.transact(
         [select("Bridge", BRIDGE), select("Port", PORT), select("Interface", columns)]
     )
@@ -144,6 +148,8 @@ def interface_row(row: Json) -> InterfaceRow:
         _first(row["mac"], ""),
         _first(row["mtu_request"], 0),
         mapping(row["external_ids"]),
+        mapping(row["options"]),
+        _first(row["ofport_request"], 0),
     )
 
 
@@ -157,6 +163,7 @@ def _port_fact(row: Json, bridge: str, interfaces: dict[str, Json]) -> OvsPort:
         _first(interface["ofport"], _NO_NUMBER),
         _first(interface["error"], ""),
         mapping(interface["external_ids"]),
+        mapping(interface["options"]).get("peer", "") if interface["type"] == "patch" else "",
     )
 
 

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator
 
 from backends.drivers.ovs.facts import CLOUD, IFACE_ID, OvsFacts
 from backends.drivers.ovs.steps import FlowSet
+from backends.plan import provider
 from backends.plan.firewall import base, groups, networks, ports
 from backends.plan.firewall.groups import Template
 from backends.plan.firewall.ports import Plug
@@ -19,7 +20,7 @@ from backends.records.tables import Port
 from backends.settings import Settings
 
 # An owner is 64 bits: its kind in the highest four, and what tells it from others of its kind.
-BASE, JOINS = 0, 1
+BASE, JOINS, PROVIDER = 0, 1, 2
 _MEMBERS, _NETWORK, _PORT = 1 << 60, 2 << 60, 3 << 60
 # The owners of our own ports: DHCP servers and routers (Neutron's words).
 _TRUSTED = "network:"
@@ -113,6 +114,7 @@ def wanted(
     }
     ids = groups.conjunction_ids(remote)
     found = [flow_set(BASE, base.flows(uplinks)), flow_set(JOINS, groups.joins(ids.values()))]
+    found.append(flow_set(PROVIDER, provider.arrivals(records, facts, settings)))
     found += _members(plugged, ids, records, settings)
     by_zone: dict[int, list[Plug]] = defaultdict(list)
     rules: Rules = {}

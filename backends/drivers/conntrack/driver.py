@@ -1,0 +1,42 @@
+"""Applies the steps of connection tracking, by conntrack(8)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from backends.drivers.conntrack.steps import CutConnections
+from backends.drivers.namespaces.driver import inside, is_ours
+from backends.drivers.step import Progress, Step
+from backends.errors import MachineFailed, Refused
+from backends.hosts import Host
+
+_NOTHING_FOUND = "0 flow entries"
+
+
+class ConntrackDriver:
+    """Connections in the namespaces of routers."""
+
+    handles: tuple[type, ...] = (CutConnections,)
+
+    def __init__(self, host: Host) -> None:
+        self._host = host
+
+    def apply(self, step: Step, progress: Progress) -> None:
+        """Apply a step. Raises MachineFailed `conntrack.failed`; Refused `namespace.foreign`."""
+        if not isinstance(step, CutConnections):
+            raise TypeError(f"not a step of connection tracking: {step!r}")
+        if not is_ours(step.namespace):
+            raise Refused("namespace.foreign", f"{step.namespace} is not Quarterdeck's")
+        for filters in filters_of(step):
+            argv = inside(step.namespace, "conntrack", "-D", "-f", "ipv4", *filters)
+            done = self._host.run(argv, check=False)
+            if done.status != 0 and _NOTHING_FOUND not in done.stderr:
+                reason = (done.stderr.strip().splitlines() or ["no message"])[-1]
+                raise MachineFailed("conntrack.failed", f"{step.namespace}: {reason}")
+
+
+def filters_of(step: CutConnections) -> Iterator[tuple[str, ...]]:
+    """For each pair: what came in by the floating address, and what went out under it. Pure."""
+    for floating, fixed in step.pairs:
+        yield "--orig-dst", floating, "--reply-src", fixed
+        yield "--orig-src", fixed, "--reply-dst", floating
