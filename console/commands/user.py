@@ -75,13 +75,20 @@ def _password(job: Job) -> str | None:
 
 
 def _asked() -> str:
-    """A new password, asked for twice on the terminal. Raises Usage `user.password.differs`."""
+    """A new password, asked for twice on the terminal.
+
+    Raises Usage `user.password.differs`, `usage.terminal` where there is nobody to ask.
+    """
     from getpass import getpass
 
     from backends.errors import Usage
 
-    first = getpass("New password: ")
-    if getpass("Again: ") != first:
+    try:
+        first = getpass("New password: ")
+        again = getpass("Again: ")
+    except EOFError:
+        raise Usage("usage.terminal", "there is no terminal to ask for a password") from None
+    if again != first:
         raise Usage("user.password.differs", "the two passwords differ; nothing was changed")
     return first
 

@@ -122,13 +122,8 @@ def _argv(command: Command) -> list[str]:
         flag, options = each.flags[0], each.options
         value = options.get("choices", ["1" if options.get("type") is int else "anchor"])[0]
         if not flag.startswith("-"):
-            argv += (
-                []
-                if flag == "name" and "plug" in more
-                else []
-                if options.get("nargs") in ("?", "*")
-                else [value]
-            )
+            left_out = options.get("nargs") in ("?", "*") or (flag == "name" and "plug" in more)
+            argv += [] if left_out else [value]
         elif options.get("required"):
             argv += [flag, value]
         elif each.group and each.group not in groups and not more:
