@@ -6,7 +6,7 @@ import gc
 import sys
 from collections.abc import Callable
 from functools import partial
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from textual import on
 from textual.binding import Binding
@@ -21,9 +21,11 @@ from console.deck import Deck
 if TYPE_CHECKING:
     from backends.cloud import Cloud
     from backends.events import Events, Happening
+    from console.widgets.form import Request
 
 # Seconds that the first rows are given before the cloud is watched.
 _SETTLE = 0.5
+_FAILED = 3
 
 
 def run(access: Access) -> int:
@@ -185,6 +187,18 @@ class Quarterdeck(Deck):
         where = keep(self.access, message.error)
         self.say(f"unexpected {type(message.error).__name__} [internal]; see {where}", "bad")
 
+    def _handle_exception(self, error: Exception) -> None:
+        """Leave with one line where Textual would print a trace; tests get the error itself."""
+        if self.is_headless:
+            super()._handle_exception(error)
+            return
+        from console.keep import keep
+
+        where = keep(self.access, error)
+        self.farewell = f"{type(error).__name__}, which nobody expected; see {where} [internal]"
+        self._return_code = _FAILED
+        self._close_messages_no_wait()
+
     # What panels ask
 
     def tell(self, error: QuarterdeckError) -> None:
@@ -247,9 +261,9 @@ class Quarterdeck(Deck):
 
             self.push_screen(form_for(kind, self.cloud), self._take_form)
 
-    def _take_form(self, made: Any) -> None:
+    def _take_form(self, made: Request | None) -> None:
         if made is not None:
-            self.perform(made.title, made.verb, dangerous=getattr(made, "plan", False))
+            self.perform(made.title, made.verb)
 
     def enter(self, project: str) -> None:
         """Work in another project from now on, and look at its instances."""

@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-import contextlib
 import threading
 from typing import ClassVar
 
-from textual import on, work
+from textual import on
 from textual.app import ComposeResult
 from textual.content import Content
 from textual.message import Message
 from textual.screen import Screen
 from textual.widgets import Static
-from textual.worker import get_current_worker
 
 from backends.cloud import Cloud
 from backends.drivers.libvirt.hub import LogViewer, Viewer, attach, follow_log
 from backends.errors import QuarterdeckError
+from console.beside import beside, post
 from console.widgets.terminal import MENU_KEY, Terminal
 from console.widgets.vt import keys
 
@@ -65,21 +64,18 @@ class GuestConsole(Screen[None]):
         self._viewer: Viewer | LogViewer | None = None
         self._line_state = ""
         self._gone = threading.Event()
+        # Kept, as it is taken from the screen before the screen itself goes.
+        self.terminal = Terminal(self._type)
 
     def compose(self) -> ComposeResult:
         yield Static(id="state", markup=False)
-        yield Terminal(self._type)
-
-    @property
-    def terminal(self) -> Terminal:
-        """The guest's terminal."""
-        return self.query_one(Terminal)
+        yield self.terminal
 
     def on_mount(self) -> None:
         self.watch(self.terminal, "menu", self._show_state, init=False)
         self.watch(self.terminal, "back", self._show_state, init=False)
         # The terminal must have its size before the guest's last lines are put into it.
-        self.call_after_refresh(self._look)
+        self.call_after_refresh(beside, self, self._open_line)
 
     def on_resize(self) -> None:
         self.call_after_refresh(self._show_state)
@@ -91,24 +87,22 @@ class GuestConsole(Screen[None]):
             # Closing waits for the viewer's thread.
             threading.Thread(target=self._viewer.close, name="console-close").start()
 
-    @work(thread=True, exit_on_error=False)
-    def _look(self) -> None:
-        worker = get_current_worker()
+    def _open_line(self) -> Message:
+        """In a thread of its own."""
         try:
             instance = self._cloud.instances.show(self._instance_id)
         except QuarterdeckError as error:
-            self.post_message(self.Refused(error))
-            return
-        open_line = follow_log if self._cloud.caller.read_only else attach
-        viewer = open_line(self._cloud.settings, instance.id, self.terminal.feed, self._tell)
+            return self.Refused(error)
+        look = follow_log if self._cloud.caller.read_only else attach
+        viewer = look(self._cloud.settings, instance.id, self.terminal.feed, self._tell)
         self._viewer = viewer
-        if worker.is_cancelled or self._gone.is_set():
+        if self._gone.is_set():
             viewer.close()
+        return self.StateChanged("")
 
     def _tell(self, state: str) -> None:
-        """In the viewer's thread; the application may be gone."""
-        with contextlib.suppress(RuntimeError):
-            self.post_message(self.StateChanged(state))
+        """In the viewer's thread."""
+        post(self, self.StateChanged(state))
 
     def _type(self, data: bytes) -> None:
         """Send to the guest what can be sent."""
@@ -117,7 +111,10 @@ class GuestConsole(Screen[None]):
 
     @on(StateChanged)
     def _on_state_changed(self, message: StateChanged) -> None:
-        self._line_state = message.state
+        # The line may have told how it is before it was known to be open.
+        self._line_state = message.state or self._line_state
+        if message.state == "stopped":
+            self.terminal.forget_size()
         self._show_state()
 
     @on(Refused)
@@ -183,5 +180,6 @@ class GuestConsole(Screen[None]):
             terminal.copy()
         elif message.key == "r":
             width, height = terminal.size
+            terminal.adopt_size()
             # A serial line tells nobody that its window changed (no SIGWINCH).
             terminal.type(f"stty rows {height} cols {width}\r".encode())
