@@ -19,7 +19,7 @@ _SHOWN = 2000
 
 
 class ConfirmPlan(ModalScreen[bool]):
-    """Asks. Where it is dangerous only `y` (or the button) is a yes, and the answer at hand is no."""
+    """Asks. Where it is dangerous, the answer at hand is no; `y` or its button is the only yes."""
 
     DEFAULT_CSS = """
     ConfirmPlan { align: center middle; }

@@ -16,7 +16,7 @@ from backends.errors import QuarterdeckError, Refused
 
 @dataclass(frozen=True, slots=True)
 class Text:
-    """One line of text. `check` raises QuarterdeckError for what cannot be; it sees no empty one."""
+    """One line of text. `check` raises QuarterdeckError for what cannot be; never sees ""."""
 
     name: str
     label: str

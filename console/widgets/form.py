@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import ClassVar
 
-from textual import on, work
+from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding
 from textual.containers import Horizontal, Vertical, VerticalScroll
@@ -17,6 +18,7 @@ from textual.widgets import Button, Input, Select, Static, Switch
 from backends.cloud import Cloud
 from backends.errors import QuarterdeckError
 from backends.plan.plan import Plan
+from console.beside import beside
 from console.widgets.fields import Field, Loaded, Row
 
 Values = Mapping[str, str]
@@ -52,6 +54,8 @@ class Form(ModalScreen[Request | None]):
         Binding("ctrl+s", "submit", "Create", id="form.submit"),
     ]
 
+    # Enter in a line of text submits; in a choice it opens the list.
+    AUTO_FOCUS = "Input"
     heading = ""
     fields: tuple[Field, ...] = ()
 
@@ -112,7 +116,7 @@ class Form(ModalScreen[Request | None]):
         rows = self.query_one("#rows")
         # Frame, buttons, margin and a refusal of two lines stay in view, whatever the size.
         rows.styles.max_height = max(3, self.app.size.height - 7)
-        self._load()
+        beside(self, self._found)
 
     def row(self, name: str) -> Row:
         """The row of a field."""
@@ -122,12 +126,11 @@ class Form(ModalScreen[Request | None]):
         """All fields' values."""
         return {row.field.name: row.value for row in self.query(Row)}
 
-    @work(thread=True, exit_on_error=False, group="load")
-    def _load(self) -> None:
+    def _found(self) -> Message:
         try:
-            self.post_message(self.Filled(self.load()))
+            return self.Filled(self.load())
         except QuarterdeckError as error:
-            self.post_message(self.Wrong(error))
+            return self.Wrong(error)
 
     @on(Filled)
     def _fill(self, message: Filled) -> None:
@@ -182,20 +185,20 @@ class Form(ModalScreen[Request | None]):
     def action_plan(self) -> None:
         """Show what the request would do."""
         if (request := self._checked()) is not None:
-            self._plan(request)
+            beside(self, partial(self._planned, request))
 
-    @work(thread=True, exit_on_error=False, exclusive=True, group="plan")
-    def _plan(self, request: Request) -> None:
+    def _planned(self, request: Request) -> Message:
         try:
-            plan = self.cloud.preview(lambda: request.verb(self.cloud))
+            return self.Planned(request, self.cloud.preview(lambda: request.verb(self.cloud)))
         except QuarterdeckError as error:
-            self.post_message(self.Wrong(error))
-            return
-        self.post_message(self.Planned(request, plan))
+            return self.Wrong(error)
 
     @on(Planned)
     def _show_plan(self, message: Planned) -> None:
         from console.screens.confirm import ConfirmPlan
+
+        if not self.is_current:
+            return
 
         def answered(yes: bool | None) -> None:
             if yes:

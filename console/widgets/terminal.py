@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import time
 from collections.abc import Callable
 from typing import ClassVar
@@ -15,6 +14,7 @@ from textual.reactive import reactive
 from textual.strip import Strip
 from textual.widget import Widget
 
+from console.beside import post
 from console.widgets.vt import keys
 from console.widgets.vt.emulator import Emulator
 from console.widgets.vt.inflow import Inflow
@@ -33,6 +33,8 @@ _FRAME_SECONDS = 0.25
 # A query is answered by the viewer who types, for as long after a key: two answers would be noise.
 _ANSWER_SECONDS = 30.0
 _WHEEL_LINES = 3
+# What a guest takes its serial line for until it is told otherwise: lines, columns.
+_SERIAL_SIZE = (24, 80)
 
 
 class Terminal(Widget, can_focus=True):
@@ -77,6 +79,10 @@ class Terminal(Widget, can_focus=True):
         self._bells = 0
         self._base = 0
         self._cursor_row = 0
+        # The size that the guest believes in. The screen is never smaller: programs would draw over
+        # its edge. Where the widget is lower, so many first lines are hidden.
+        self._believed = _SERIAL_SIZE
+        self._hidden = 0
         self._ticking = False
         self._held_button: int | None = None
 
@@ -85,9 +91,7 @@ class Terminal(Widget, can_focus=True):
     def feed(self, data: bytes) -> None:
         """Show what the guest wrote. From any thread; holds up a writer that is too fast."""
         if self._inflow.put(data):
-            # The application may be gone by now.
-            with contextlib.suppress(RuntimeError):
-                self.post_message(self.Arrived())
+            post(self, self.Arrived())
 
     def close(self) -> None:
         """Take no more; whoever feeds goes on."""
@@ -138,17 +142,27 @@ class Terminal(Widget, can_focus=True):
         self._cursor_row = screen.cursor.y
         if self.selection is not None and self.selection.ends[1][0] >= screen.base:
             self._drop_selection_over({screen.base + y for y in dirty})
-        if self.back:
+        if self._follow_cursor() and not self.back:
+            self.refresh()
+        elif self.back:
             # The view stays with its lines, as far as they are kept.
-            self.back = min(self.back + moved, len(screen.history))
+            self.back = min(self.back + moved, self._most_back)
             self.refresh()
             return
         self._refresh_lines(dirty)
         self._place_cursor()
 
+    def _follow_cursor(self) -> bool:
+        """Choose the hidden lines so that the cursor is in view; whether others are hidden now."""
+        screen, height = self.screen_buffer, self.size.height
+        before, y = self._hidden, screen.cursor.y
+        self._hidden = max(0, min(max(before, y - height + 1), y, screen.lines - height))
+        return self._hidden != before
+
     def _refresh_lines(self, rows: set[int]) -> None:
         width, height = self.size
-        regions = [Region(0, y, width, 1) for y in sorted(rows) if y < height]
+        shown = (y - self._hidden for y in sorted(rows))
+        regions = [Region(0, y, width, 1) for y in shown if 0 <= y < height]
         if regions:
             self.refresh(*regions)
 
@@ -156,14 +170,16 @@ class Terminal(Widget, can_focus=True):
         """Where an input method shows what it composes."""
         if self.has_focus:
             cursor = self.screen_buffer.cursor
-            self.app.cursor_position = self.region.offset + Offset(cursor.x, cursor.y)
+            self.app.cursor_position = self.region.offset + Offset(
+                cursor.x, cursor.y - self._hidden
+            )
 
     # Drawing
 
     @property
     def _top(self) -> int:
         """The absolute number of the first line in view."""
-        return self.screen_buffer.base - self.back
+        return self.screen_buffer.base + self._hidden - self.back
 
     def render_line(self, y: int) -> Strip:
         screen, width = self.screen_buffer, self.size.width
@@ -188,10 +204,26 @@ class Terminal(Widget, can_focus=True):
 
     def on_resize(self, event: events.Resize) -> None:
         if event.size.width and event.size.height:
-            self.screen_buffer.resize(event.size.height, event.size.width)
-            self.selection = None
-            self.back = min(self.back, len(self.screen_buffer.history))
-            self.refresh()
+            self._fit()
+
+    def _fit(self) -> None:
+        """Make the screen as large as the widget, or as the guest believes if that is larger."""
+        lines, columns = self._believed
+        self.screen_buffer.resize(max(self.size.height, lines), max(self.size.width, columns))
+        self._follow_cursor()
+        self.selection = None
+        self.back = min(self.back, self._most_back)
+        self.refresh()
+
+    def adopt_size(self) -> None:
+        """The guest is being told the widget's size."""
+        self._believed = (self.size.height, self.size.width)
+        self._fit()
+
+    def forget_size(self) -> None:
+        """The guest was started anew and knows no size."""
+        self._believed = _SERIAL_SIZE
+        self._fit()
 
     def on_focus(self) -> None:
         self._refresh_lines({self.screen_buffer.cursor.y})
@@ -244,7 +276,11 @@ class Terminal(Widget, can_focus=True):
 
     def scroll_lines(self, lines: int) -> None:
         """Move the view: back in time where positive."""
-        self.back = max(0, min(self.back + lines, len(self.screen_buffer.history)))
+        self.back = max(0, min(self.back + lines, self._most_back))
+
+    @property
+    def _most_back(self) -> int:
+        return len(self.screen_buffer.history) + self._hidden
 
     def watch_back(self) -> None:
         self.refresh()
@@ -308,7 +344,7 @@ class Terminal(Widget, can_focus=True):
 
     def _report(self, event: events.MouseEvent, button: int, *, pressed: bool = True) -> None:
         button += 4 * event.shift + 8 * event.meta + 16 * event.ctrl
-        x, y = max(0, event.x), max(0, event.y)
+        x, y = max(0, event.x), max(0, event.y) + self._hidden
         self._send(keys.mouse(button, x, y, self.screen_buffer.switches, pressed=pressed))
 
     # Copying
@@ -324,7 +360,7 @@ class Terminal(Widget, can_focus=True):
         screen = self.screen_buffer
         if self.selection is not None:
             return self.selection.text(screen.line, screen.columns)
-        lines = [text_of(screen.line(self._top + y)) for y in range(screen.lines)]
+        lines = [text_of(screen.line(self._top + y)) for y in range(self.size.height)]
         return "\n".join(lines).rstrip("\n")
 
     def _drop_selection_over(self, numbers: set[int]) -> None:

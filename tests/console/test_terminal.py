@@ -68,6 +68,7 @@ async def stage(
 ) -> AsyncIterator[tuple[Stage, Pilot[None]]]:
     app = Stage()
     async with app.run_test(size=size) as pilot:
+        app.terminal.adopt_size()
         if argv:
             width, height = size
             app.guest = PtyGuest(argv, app.terminal.feed, size=(height, width), term=term)
@@ -236,10 +237,16 @@ async def test_colours_and_the_cursor_in_a_frame() -> None:
         app.terminal.feed("\x1b[1;31mr\x1b[0;48;5;21mb\x1b[38;2;1;2;3mt\x1b[m한".encode())
         await until(lambda: app.shown()[0] == "rbt한", pilot)
         red, blue, true, wide, cursor, *_ = app.terminal.render_line(0)
-        assert red.style and red.style.bold and red.style.color
+        assert red.style
+        assert red.style.bold
+        assert red.style.color
         assert red.style.color.number == 1
-        assert blue.style and blue.style.bgcolor and blue.style.bgcolor.number == 21
-        assert true.style and true.style.color and true.style.color.triplet == (1, 2, 3)
+        assert blue.style
+        assert blue.style.bgcolor
+        assert blue.style.bgcolor.number == 21
+        assert true.style
+        assert true.style.color
+        assert true.style.color.triplet == (1, 2, 3)
         assert wide.text == "한"
         assert cursor.text == " "
         assert cursor.style
@@ -256,8 +263,25 @@ async def test_the_cursor_leaves_the_line_it_was_on() -> None:
 
         def reversed_lines() -> list[int]:
             lines = app.screen._compositor.render_strips()
-            return [y for y, line in enumerate(lines) if any(s.style and s.style.reverse for s in line)]
+            return [
+                y for y, line in enumerate(lines) if any(s.style and s.style.reverse for s in line)
+            ]
 
         assert reversed_lines() == [1]
         app.terminal.feed(b"\x1b[A")
         await until(lambda: reversed_lines() == [0], pilot)
+
+
+async def test_a_lower_window_hides_lines_of_a_guest_that_knows_no_size() -> None:
+    async with stage(size=(60, 20)) as (app, pilot):
+        app.terminal.forget_size()
+        app.terminal.feed(b"\x1b[Htop\x1b[24;1Hstatus\x1b[H")
+        await until(lambda: app.shown()[0] == "top", pilot)
+        assert "status" not in app.text
+        app.terminal.feed(b"\x1b[24;1H:")
+        await until(lambda: app.shown()[19] == ":tatus", pilot)
+        assert app.shown()[0] == ""
+        await pilot.press("shift+pageup")
+        assert app.shown()[0] == "top"
+        app.terminal.adopt_size()
+        assert app.terminal.screen_buffer.lines == 20
