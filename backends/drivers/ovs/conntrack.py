@@ -5,7 +5,6 @@ It does so for the userspace datapath and for the kernel's alike (ovs-vswitchd(8
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 
 from backends.drivers.ovs.ovsdb import Connection, DatabaseRefused
@@ -18,20 +17,14 @@ _TIMEOUT = 30.0
 _DATAPATHS = {"system": "system@ovs-system", "netdev": "netdev@ovs-netdev"}
 
 
-def forget(zone: int, addresses: Sequence[str], datapath: str) -> None:
-    """Delete the connections of a zone: those from or to these addresses, or all.
+def forget(zone: int, datapath: str) -> None:
+    """Delete the connections of a zone.
 
+    All of them: ovs-vswitchd 3.1 dies of a flush by a part of a tuple.
     Raises MachineFailed `ovs.conntrack.failed`, `ovs.switch.unreachable`.
     """
-    wanted = [[f"zone={zone}", tuple_] for address in addresses for tuple_ in _tuples(address)]
     with Connection(_socket(), _TIMEOUT) as connection:
-        for arguments in wanted or [[f"zone={zone}"]]:
-            _flush(connection, arguments, _DATAPATHS[datapath])
-
-
-def _tuples(address: str) -> list[str]:
-    family = "ipv6" if ":" in address else "nw"
-    return [f"ct_{family}_src={address}", f"ct_{family}_dst={address}"]
+        _flush(connection, [f"zone={zone}"], _DATAPATHS[datapath])
 
 
 def _flush(connection: Connection, arguments: list[str], datapath: str) -> None:

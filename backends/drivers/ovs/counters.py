@@ -11,7 +11,7 @@ from backends.hosts import Host
 # The tables that count (Neutron's numbers): 91 sent, 92 received, 93 dropped.
 _SENT, _RECEIVED, _DROPPED = 91, 92, 93
 _FLOW = re.compile(
-    r"table=(\d+), n_packets=(\d+), n_bytes=(\d+),(?:\S* )?(\S*reg5=(0x[0-9a-f]+)\S*)", re.MULTILINE
+    r"table=(\d+), n_packets=(\d+), n_bytes=\d+, (?:\S+ )*?(\S*reg5=(0x[0-9a-f]+)\S*) actions"
 )
 
 
@@ -42,7 +42,7 @@ def read_counters(host: Host, bridge: str) -> dict[int, Counters]:
 def counts_of(dump: str) -> list[tuple[str, int, int]]:
     """(name of the counter, port, packets) for each counting flow of a dump with statistics."""
     counts = []
-    for table, packets, _, match, port in _FLOW.findall(dump):
+    for table, packets, match, port in _FLOW.findall(dump):
         if int(table) == _DROPPED:
             name = "blocked_out" if "in_port=" in match else "blocked_in"
         else:

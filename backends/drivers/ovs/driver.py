@@ -112,7 +112,7 @@ class OvsDriver:
                 self._own_bridge(step.bridge)
                 write_sets(self._host, step.bridge, step.sets, step.swept)
             case ForgetConnections():
-                forget(step.zone, step.addresses, self._settings.datapath)
+                forget(step.zone, self._settings.datapath)
             case _:
                 raise TypeError(f"not a step of Open vSwitch: {step!r}")
 

@@ -79,15 +79,13 @@ class WriteFlowSets:
 
 @dataclass(frozen=True, slots=True)
 class ForgetConnections:
-    """Delete the tracked connections of a conntrack zone: of these addresses, or of all."""
+    """Delete all tracked connections of a conntrack zone."""
 
     zone: int
-    addresses: tuple[str, ...] = ()
 
     @property
     def text(self) -> str:
-        whose = f" of {', '.join(self.addresses)}" if self.addresses else ""
-        return f"forget connections{whose} in zone {self.zone}"
+        return f"forget the connections of zone {self.zone}"
 
 
 @dataclass(frozen=True, slots=True)

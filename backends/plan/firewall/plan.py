@@ -9,7 +9,6 @@ from backends.drivers.ovs.facts import OvsBridge
 from backends.drivers.ovs.steps import FlowSet, ForgetConnections, WriteFlowSets
 from backends.drivers.step import Step
 from backends.plan.firewall import sets
-from backends.plan.firewall.ports import Plug
 from backends.plan.plan import UnitPlan
 from backends.records.snapshot import Records
 from backends.records.unit import Unit
@@ -31,7 +30,7 @@ def plan(unit: Unit, records: Records, facts: Facts, settings: Settings) -> Unit
         return UnitPlan(unit)
     old = {found[each.owner] for each in changed if each.owner in found} | set(gone.values())
     write = WriteFlowSets(settings.bridge, changed, tuple(sorted(old)))
-    return UnitPlan(unit, (*_forget(plugged, found, gone), write))
+    return UnitPlan(unit, (*_forget(gone), write))
 
 
 def _is_lost(bridge: OvsBridge, wanted: Sequence[FlowSet]) -> bool:
@@ -44,17 +43,7 @@ def _is_lost(bridge: OvsBridge, wanted: Sequence[FlowSet]) -> bool:
     return bridge.flow_count != sum(len(each.flows) + 1 for each in wanted)
 
 
-def _forget(
-    plugged: Sequence[Plug], found: Mapping[int, int], gone: Mapping[int, int]
-) -> list[Step]:
-    """Connections of whoever had a new port's addresses, or a network's zone, before."""
-    steps: list[Step] = []
-    for owner in sorted(gone):
-        zone = sets.zone_of(owner)
-        if zone is not None:
-            steps.append(ForgetConnections(zone))
-    for plug in plugged:
-        addresses = tuple(sorted({address for _, address in plug.pairs if "/" not in address}))
-        if addresses and sets.port_owner(plug.id) not in found:
-            steps.append(ForgetConnections(plug.zone, addresses))
-    return steps
+def _forget(gone: Mapping[int, int]) -> list[Step]:
+    """The connections of networks that are gone: another network may have their zone next."""
+    zones = (sets.zone_of(owner) for owner in sorted(gone))
+    return [ForgetConnections(zone) for zone in zones if zone is not None]
