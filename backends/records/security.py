@@ -7,6 +7,10 @@ from sqlmodel import Field, SQLModel
 
 from backends.records.base import identifier, timestamp
 
+# Names of protocols beside those with ports or types of their own (IANA's assigned numbers).
+PROTOCOL_NUMBERS = {"igmp": 2, "ipip": 4, "dccp": 33, "gre": 47, "esp": 50, "ah": 51, "ospf": 89,
+                    "vrrp": 112, "udplite": 136}  # fmt: skip
+
 
 class SecurityGroup(SQLModel, table=True):
     """A set of rules. `default` exists in each project and cannot be deleted."""
@@ -25,7 +29,7 @@ class SecurityGroup(SQLModel, table=True):
 class SecurityGroupRule(SQLModel, table=True):
     """What is let through. All None in a field means any.
 
-    For ICMP `port_min` is the type and `port_max` the code.
+    `protocol` is a name or a number. For ICMP `port_min` is the type and `port_max` the code.
     """
 
     __tablename__ = "securitygrouprule"

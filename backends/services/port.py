@@ -10,12 +10,15 @@ from typing import Any
 from sqlmodel import Session, col, select
 
 from backends.context import Change
+from backends.doom import doom_ports
+from backends.drivers.ovs.counters import Counters
 from backends.errors import Refused
 from backends.records.identity import Role
 from backends.records.network import OWNER_DHCP, OWNER_INSTANCE, Address, Network, Port, Subnet
 from backends.records.security import PortSecurityGroup, SecurityGroup
 from backends.records.unit import Kind, Unit
 from backends.services import addresses, quota
+from backends.services.allowed_address import AddressPair, parse
 from backends.services.base import Service, check_absent, find, good_name
 from backends.services.network import Networks
 
@@ -111,11 +114,35 @@ class Ports(Service):
         with self.context.reading() as session:
             return _views(session, [find(session, Port, ref, "port", self.caller)])[0]
 
+    def counters(self, *, all_projects: bool = False) -> dict[str, Counters]:
+        """What each plugged port's flows let through and dropped, by the port's id."""
+        views = self.list(all_projects=all_projects)
+        plugged = self.context.machine.ovs.facts().ports
+        counted = self.context.machine.ovs.counters()
+        numbers = {
+            view.port.id: plugged[view.port.interface].ofport
+            for view in views
+            if view.port.interface in plugged
+        }
+        return {id_: counted[number] for id_, number in numbers.items() if number in counted}
+
     def set(
-        self, ref: str, *, name: str | None = None, groups: Sequence[str] | None = None
+        self,
+        ref: str,
+        *,
+        name: str | None = None,
+        groups: Sequence[str] | None = None,
+        allowed: Sequence[AddressPair] | None = None,
+        port_security: bool | None = None,
+        admin_state_up: bool | None = None,
     ) -> Port:
-        """Change a port's name or its security groups."""
+        """Change a port: its name, its groups, whom it may be, whether it is filtered and up.
+
+        `allowed` and `port_security` are for the network's owner and the cloud's admin.
+        Raises Refused `port.security.groups`, `port.allowed_address.*`, `port.forbidden`.
+        """
         self.caller.require(Role.MEMBER, "change a port")
+        pairs = None if allowed is None else parse(allowed)
 
         def act(change: Change) -> Port:
             session = change.session
@@ -129,6 +156,15 @@ class Ports(Service):
                     session.delete(old)
                 session.flush()
                 self._join(session, port, groups)
+            if pairs is not None or port_security is not None:
+                self._require_network(session, port)
+            if admin_state_up is not None:
+                port.admin_state_up = admin_state_up
+            if pairs is not None:
+                port.allowed_address_pairs = pairs
+            if port_security is not None:
+                port.port_security = port_security
+            _check_security(session, port)
             unit = Unit(Kind.NETWORK, port.network_id)
             change.about(unit, port.name or port.id)
             change.touch(unit)
@@ -146,10 +182,9 @@ class Ports(Service):
                 raise Refused(
                     "port.in_use", f"port {port.name or port.id} is plugged: {port.device_id}"
                 )
-            port.absent = True
             unit = Unit(Kind.NETWORK, port.network_id)
             change.about(unit, port.name or port.id)
-            change.touch(unit)
+            change.touch(*doom_ports(change.session, [port]))
 
         self.context.perform("port.delete", act)
 
@@ -186,14 +221,37 @@ class Ports(Service):
         self._join(session, port, ("default",) if groups is None else groups)
         return port
 
+    def _require_network(self, session: Session, port: Port) -> None:
+        network = session.get_one(Network, port.network_id)
+        if not self.caller.admin and network.project_id != self.caller.project_id:
+            raise Refused(
+                "port.forbidden", f"network {network.name} is another project's: ask its owner"
+            )
+
     def _join(self, session: Session, port: Port, groups: Sequence[str]) -> None:
         for ref in groups:
             group = find(session, SecurityGroup, ref, "security_group", self.caller)
             session.add(PortSecurityGroup(port_id=port.id, group_id=group.id))
 
 
-def take_address(session: Session, port: Port, subnet: Subnet, wanted: str | None) -> Address:
+def _check_security(session: Session, port: Port) -> None:
+    if port.port_security:
+        return
+    member = select(PortSecurityGroup).where(PortSecurityGroup.port_id == port.id)
+    if port.allowed_address_pairs or session.exec(member).first() is not None:
+        raise Refused(
+            "port.security.groups",
+            "a port without port security has no security groups and no allowed addresses;"
+            " take them off first",
+        )
+
+
+def take_address(
+    session: Session, port: Port, subnet: Subnet, wanted: str | None, *, gateway: bool = False
+) -> Address:
     """Give a port an address of a subnet. Within a write transaction, thus exactly once.
+
+    Only a router (`gateway`) can have the subnet's gateway address.
 
     Raises Refused `network.address.exhausted`, `.outside`, `.taken`.
     """
@@ -203,12 +261,13 @@ def take_address(session: Session, port: Port, subnet: Subnet, wanted: str | Non
             (addresses.parse_address(pool["start"]), addresses.parse_address(pool["end"]))
             for pool in subnet.allocation_pools
         ]
-        address = str(addresses.next_free(pools, taken))
+        kept = {subnet.gateway_ip} if subnet.gateway_ip else set()
+        address = str(addresses.next_free(pools, taken | kept))
     else:
         parsed = addresses.parse_address(wanted)
         addresses.check_inside(parsed, addresses.parse_network(subnet.cidr), "address")
         address = str(parsed)
-        if address in taken or address == subnet.gateway_ip:
+        if address in taken or (address == subnet.gateway_ip and not gateway):
             raise Refused("network.address.taken", f"{address} is in use on {subnet.cidr}")
     row = Address(subnet_id=subnet.id, address=address, port_id=port.id)
     session.add(row)
@@ -228,6 +287,16 @@ def _wanted(
         by_version = {subnet.ip_version: subnet for subnet in reversed(subnets)}
         return [(by_version[version], None) for version in sorted(by_version)]
     return [_fixed(each, subnets, network) for each in fixed]
+
+
+def fixed_addresses(
+    session: Session, network: Network, fixed: Sequence[FixedAddress]
+) -> list[tuple[Subnet, str | None]]:
+    """The subnets, and the address in each, that are asked for.
+
+    Raises Refused `subnet.not_found`, `network.address.outside`.
+    """
+    return _wanted(session, network, fixed)
 
 
 def _fixed(
@@ -280,4 +349,12 @@ def _views(session: Session, ports: Sequence[Port]) -> list[PortView]:
     ]
 
 
-__all__ = ["OWNER_DHCP", "FixedAddress", "PortView", "Ports", "take_address"]
+__all__ = [
+    "OWNER_DHCP",
+    "AddressPair",
+    "FixedAddress",
+    "PortView",
+    "Ports",
+    "fixed_addresses",
+    "take_address",
+]

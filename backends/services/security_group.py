@@ -12,7 +12,12 @@ from backends.context import Change
 from backends.errors import NotFound, Refused
 from backends.records.identity import Role
 from backends.records.network import Port
-from backends.records.security import PortSecurityGroup, SecurityGroup, SecurityGroupRule
+from backends.records.security import (
+    PROTOCOL_NUMBERS,
+    PortSecurityGroup,
+    SecurityGroup,
+    SecurityGroupRule,
+)
 from backends.records.unit import Kind, Unit
 from backends.services import quota
 from backends.services.base import Service, find, good_name, good_text, is_id, own
@@ -41,7 +46,7 @@ class SecurityGroups(Service):
     def create(self, name: str, description: str = "") -> SecurityGroup:
         """A new group that lets everything out and nothing in."""
         self.caller.require(Role.MEMBER, "create a security group")
-        good_name(name)
+        name = good_name(name)
 
         def act(change: Change) -> SecurityGroup:
             session, project_id = change.session, self.caller.project_id
@@ -178,15 +183,18 @@ def _check(new: NewRule) -> str | None:
 
     if new.direction not in ("ingress", "egress") or new.ethertype not in ("IPv4", "IPv6"):
         raise refuse("a rule is ingress or egress, IPv4 or IPv6")
-    if new.protocol is not None and new.protocol not in PROTOCOLS:
-        raise refuse(f"protocol {new.protocol!a}: there are {', '.join(PROTOCOLS)}")
+    if new.protocol is not None and not _is_protocol(new.protocol):
+        known = ", ".join((*PROTOCOLS, *PROTOCOL_NUMBERS))
+        raise refuse(f"protocol {new.protocol!a}: there are {known}, and numbers to 255")
     if new.remote_prefix and new.remote_group:
         raise refuse("a rule has a remote prefix or a remote group, not both")
     ports = (new.port_min, new.port_max)
     icmp = new.protocol in ("icmp", "ipv6-icmp")
     if any(port is not None for port in ports):
-        if new.protocol is None:
-            raise refuse("a port range takes a protocol")
+        if new.protocol not in PROTOCOLS:
+            raise refuse(f"a port range takes a protocol that has ports: {', '.join(PROTOCOLS)}")
+        if icmp and new.port_min is None:
+            raise refuse("an ICMP code takes a type")
         low, high = (0, 255) if icmp else (1, 65535)
         if any(port is not None and not low <= port <= high for port in ports):
             raise refuse(f"{'type and code' if icmp else 'ports'} are {low} to {high}")
@@ -203,6 +211,11 @@ def _check(new: NewRule) -> str | None:
     if f"IPv{network.version}" != new.ethertype:
         raise refuse(f"{network} is not {new.ethertype}")
     return str(network)
+
+
+def _is_protocol(text: str) -> bool:
+    number = text.isascii() and text.isdecimal() and str(int(text)) == text and int(text) <= 255
+    return number or text in PROTOCOLS or text in PROTOCOL_NUMBERS
 
 
 def _check_new(session: Session, row: SecurityGroupRule) -> None:

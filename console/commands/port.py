@@ -19,7 +19,7 @@ from console.commands.output import Fields, Rows
 from console.commands.values import stamp, up
 
 if TYPE_CHECKING:
-    from backends.services.port import PortView
+    from backends.services.port import AddressPair, PortView
 
 
 def create(job: Job) -> Fields:
@@ -56,27 +56,67 @@ def list_(job: Job) -> Rows:
     return Rows((*columns, "Security Groups", "Device Owner"), more)
 
 
+def traffic(job: Job) -> Rows:
+    """Packets since a port's rules last changed: let out, let in, and dropped on either way."""
+    ports, everybody = job.cloud.ports, job.args.all_projects
+    names = {view.port.id: view.port.name for view in ports.list(all_projects=everybody)}
+    return Rows(
+        ("ID", "Name", "Sent", "Received", "Blocked Out", "Blocked In"),
+        [
+            (id_, names[id_], each.sent, each.received, each.blocked_out, each.blocked_in)
+            for id_, each in ports.counters(all_projects=everybody).items()
+        ],
+    )
+
+
 def show(job: Job) -> Fields:
     return _fields(job.cloud.ports.show(job.args.name))
 
 
 def set_(job: Job) -> None:
     args, ports = job.args, job.cloud.ports
+    there = ports.show(args.name)
     groups = _groups(args.groups, args.no_groups)
     if args.groups and not args.no_groups:
-        there = ports.show(args.name).groups
-        groups = [*there, *(each for each in args.groups if each not in there)]
-    ports.set(args.name, name=args.new_name, groups=groups)
+        groups = [*there.groups, *(each for each in args.groups if each not in there.groups)]
+    allowed = _pairs(args.allowed) if args.allowed or args.no_allowed else None
+    if allowed is not None and not args.no_allowed:
+        allowed = [*_recorded(there), *allowed]
+    ports.set(
+        args.name,
+        name=args.new_name,
+        groups=groups,
+        allowed=allowed,
+        port_security=args.port_security,
+        admin_state_up=args.up,
+    )
 
 
 def unset(job: Job) -> None:
     args, ports = job.args, job.cloud.ports
-    kept = [group for group in ports.show(args.name).groups if group not in args.groups]
-    ports.set(args.name, groups=kept)
+    there = ports.show(args.name)
+    kept = [group for group in there.groups if group not in args.groups]
+    gone = _pairs(args.allowed)
+    pairs = [pair for pair in _recorded(there) if pair not in gone] if gone else None
+    ports.set(args.name, groups=kept if args.groups else None, allowed=pairs)
 
 
 def delete(job: Job) -> None:
     job.each(job.args.names, job.cloud.ports.delete)
+
+
+def _pairs(texts: list[str]) -> list[AddressPair]:
+    from backends.services.port import AddressPair
+
+    wanted = [fields_of(text, ("ip-address", "mac-address")) for text in texts]
+    return [AddressPair(each.get("ip-address", ""), each.get("mac-address", "")) for each in wanted]
+
+
+def _recorded(view: PortView) -> list[AddressPair]:
+    from backends.services.port import AddressPair
+
+    pairs = view.port.allowed_address_pairs
+    return [AddressPair(pair["ip_address"], pair.get("mac_address", "")) for pair in pairs]
 
 
 def _groups(named: list[str], none: bool) -> list[str] | None:
@@ -96,6 +136,7 @@ def _fields(view: PortView) -> Fields:
     return Fields(
         {
             "admin_state_up": up(port.admin_state_up),
+            "allowed_address_pairs": port.allowed_address_pairs,
             "binding_host_id": port.host,
             "created_at": stamp(port.created_at),
             "device_id": port.device_id,
@@ -116,6 +157,9 @@ def _fields(view: PortView) -> Fields:
 _GROUPS = arg("--security-group", dest="groups", action="append", default=[], metavar="GROUP",
               help="a security group (repeat)")  # fmt: skip
 _NO_GROUPS = arg("--no-security-group", dest="no_groups", action="store_true", help="no group")
+_ALLOWED = arg("--allowed-address", dest="allowed", action="append", default=[],
+               metavar="ip-address=A[,mac-address=M]",
+               help="an address or prefix it may have beside its own (repeat)")  # fmt: skip
 
 COMMANDS = (
     Command(
@@ -135,14 +179,29 @@ COMMANDS = (
          arg("--server", help="of this instance alone")),
         "port list --server selfservice-instance", "rows",
     ),
+    Command(
+        "port traffic", traffic,
+        "Count what plugged ports sent and received, and what their rules dropped (packets).",
+        (ALL_PROJECTS,), "port traffic", "rows",
+    ),
     Command("port show", show, "Show a port.", (name("PORT"),), shows="fields"),
     Command(
-        "port set", set_, "Rename a port or add security groups.",
-        (name("PORT"), arg("--name", dest="new_name", help="a new name"), _GROUPS, _NO_GROUPS),
+        "port set", set_, "Change a port: its name, groups, allowed addresses, filter and state.",
+        (name("PORT"), arg("--name", dest="new_name", help="a new name"), _GROUPS, _NO_GROUPS,
+         _ALLOWED,
+         arg("--no-allowed-address", dest="no_allowed", action="store_true",
+             help="none but those that are given here"),
+         arg("--enable-port-security", dest="port_security", action="store_true", default=None,
+             help="filter what it sends and receives"),
+         arg("--disable-port-security", dest="port_security", action="store_false", default=None,
+             help="let everything through (without groups and allowed addresses alone)"),
+         arg("--enable", dest="up", action="store_true", default=None, help="let it pass traffic"),
+         arg("--disable", dest="up", action="store_false", default=None, help="let nothing pass")),
         "port set --security-group web PORT", writes=True,
     ),
     Command(
-        "port unset", unset, "Take security groups from a port.", (name("PORT"), _GROUPS),
+        "port unset", unset, "Take security groups or allowed addresses from a port.",
+        (name("PORT"), _GROUPS, _ALLOWED),
         "port unset --security-group web PORT", writes=True,
     ),
     Command("port delete", delete, "Delete free ports.", (names("PORT"),), writes=True),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from backends.records.security import SecurityGroupRule
+from backends.records.security import PROTOCOL_NUMBERS, SecurityGroupRule
 
 _PORTS = 1 << 16
 _NAMES = {4: {"tcp": "tcp", "udp": "udp", "sctp": "sctp"},
@@ -43,7 +43,8 @@ def matches(rule: SecurityGroupRule) -> Iterator[tuple[str, str]]:
         for destination, source in _ports(rule):
             yield name + destination + there, name + source + back
     else:
-        name = f"{'ipv6' if version == 6 else 'ip'},nw_proto={protocol}"
+        number = PROTOCOL_NUMBERS.get(protocol, protocol)
+        name = f"{'ipv6' if version == 6 else 'ip'},nw_proto={number}"
         yield name + there, name + back
 
 
