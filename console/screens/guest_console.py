@@ -106,7 +106,7 @@ class GuestConsole(Screen[None]):
 
     def _type(self, data: bytes) -> None:
         """Send to the guest what can be sent."""
-        if isinstance(self._viewer, Viewer):
+        if self._viewer is not None and not self._cloud.caller.read_only:
             self._viewer.write(data)
 
     @on(StateChanged)

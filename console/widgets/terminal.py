@@ -24,9 +24,12 @@ from console.widgets.vt.selection import Selection
 
 MENU_KEY = "ctrl+right_square_bracket"
 
+# Between two paints; a guest that writes on and on is shown less often, as nobody reads that fast.
 _TICK_SECONDS = 0.03
-# How long a turn parses before it paints, and in which pieces.
-_PARSE_SECONDS = 0.012
+_FLOOD_SECONDS = 0.08
+_FLOOD_TICKS = 15
+# The share of the time between two paints that is spent on parsing, and in which pieces.
+_PARSE_SHARE = 0.4
 _PIECE = 4096
 # A guest that never ends its frame (mode 2026) is shown all the same.
 _FRAME_SECONDS = 0.25
@@ -84,6 +87,7 @@ class Terminal(Widget, can_focus=True):
         self._believed = _SERIAL_SIZE
         self._hidden = 0
         self._ticking = False
+        self._busy_ticks = 0
         self._held_button: int | None = None
 
     # What the guest writes
@@ -103,7 +107,9 @@ class Terminal(Widget, can_focus=True):
     def on_terminal_arrived(self) -> None:
         if not self._ticking:
             self._ticking = True
-            wait = self._painted_at + _TICK_SECONDS - time.monotonic()
+            wait = self._painted_at + self._pace - time.monotonic()
+            if wait <= -_TICK_SECONDS:
+                self._busy_ticks = 0
             if wait > 0:
                 self.set_timer(wait, self._tick)
             else:
@@ -111,13 +117,13 @@ class Terminal(Widget, can_focus=True):
 
     def _tick(self) -> None:
         """Parse for a little while and paint what changed; again soon where more waits."""
-        begin = time.monotonic()
+        begin, budget = time.monotonic(), _PARSE_SHARE * self._pace
         switches = self.screen_buffer.switches
         while piece := self._inflow.take(_PIECE):
             self.emulator.feed(piece)
             switches = self.screen_buffer.switches
             spent = time.monotonic() - begin
-            if spent > (2 * _PARSE_SECONDS if switches.synchronized else _PARSE_SECONDS):
+            if spent > (2 * budget if switches.synchronized else budget):
                 break
         now = time.monotonic()
         self._held_since = (self._held_since or now) if switches.synchronized else 0.0
@@ -126,9 +132,15 @@ class Terminal(Widget, can_focus=True):
             self._paint()
             self._held_since = now if switches.synchronized else 0.0
         self._painted_at = time.monotonic()
+        self._busy_ticks += 1
         self._ticking = held or bool(self._inflow)
         if self._ticking:
-            self.set_timer(_TICK_SECONDS, self._tick)
+            self.set_timer(self._pace, self._tick)
+
+    @property
+    def _pace(self) -> float:
+        """Seconds between two paints."""
+        return _TICK_SECONDS if self._busy_ticks < _FLOOD_TICKS else _FLOOD_SECONDS
 
     def _paint(self) -> None:
         """Have the changed lines drawn anew."""
