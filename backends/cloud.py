@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from backends.plan.plan import Plan
     from backends.services.drift import Drift
     from backends.services.flavor import Flavors
+    from backends.services.floating_ip import FloatingIps
     from backends.services.identity import Identity
     from backends.services.image import Images
     from backends.services.instance import Instances
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
     from backends.services.operation import Operations
     from backends.services.port import Ports
     from backends.services.quotas import Quotas
+    from backends.services.router import Routers
     from backends.services.security_group import SecurityGroups
     from backends.services.volume import Volumes
 
@@ -132,6 +134,18 @@ class Cloud:
         from backends.services.network import Networks
 
         return Networks(self.context)
+
+    @cached_property
+    def routers(self) -> Routers:
+        from backends.services.router import Routers
+
+        return Routers(self.context)
+
+    @cached_property
+    def floating_ips(self) -> FloatingIps:
+        from backends.services.floating_ip import FloatingIps
+
+        return FloatingIps(self.context)
 
     @cached_property
     def ports(self) -> Ports:

@@ -6,16 +6,20 @@ from collections.abc import Callable
 from pathlib import Path
 
 from backends.cloud import Access, Cloud
-from backends.errors import NotFound
+from backends.errors import NotFound, Refused
 from backends.init import init
 from backends.lab.image import RAM, build
 from backends.services.instance import NewInstance, Plug
 from backends.services.network import NewSubnet
+from backends.services.security_group import NewRule
 
 LAB_CACHE = Path("/var/cache/quarterdeck/lab")
 IMAGE, FLAVOR, NETWORK = "lab", "m1.nano", "harbour"
 RANGE, NAMESERVER = "10.80.0.0/24", "9.9.9.9"
 INSTANCES = ("anchor", "beacon")
+OUTSIDE, ROUTER = "public", "lighthouse"
+# Ranges for documentation (RFC 5737), which lead nowhere else; the first that the host has free.
+OUTSIDE_RANGES = ("203.0.113.0/24", "198.51.100.0/24", "192.0.2.0/24")
 
 Report = Callable[[str], None]
 
@@ -31,8 +35,12 @@ def run(access: Access, report: Report) -> None:
         _image(cloud, report)
         _flavor(cloud, report)
         _network(cloud, report)
+        outside = _outside(cloud, report)
         for name in INSTANCES:
             _instance(cloud, name, report)
+        if outside:
+            _let_in(cloud, report)
+            _floating_ip(cloud, INSTANCES[0], report)
     finally:
         cloud.close()
 
@@ -57,6 +65,57 @@ def _network(cloud: Cloud, report: Report) -> None:
     cloud.networks.create(NETWORK)
     cloud.networks.create_subnet(NewSubnet(NETWORK, RANGE, name=NETWORK, dns=(NAMESERVER,)))
     report(f"made network {NETWORK}, {RANGE}")
+
+
+def _outside(cloud: Cloud, report: Report) -> bool:
+    """An external network and a router that leads there; whether there is a range for it."""
+    if not _there(lambda: cloud.networks.show(OUTSIDE)):
+        cloud.networks.create(OUTSIDE, external=True)
+    if not cloud.networks.subnets(network=OUTSIDE):
+        free = next((each for each in OUTSIDE_RANGES if _outer_subnet(cloud, each)), None)
+        if free is None:
+            routed = ", ".join(OUTSIDE_RANGES)
+            report(f"left out the external network's range: this host routes {routed} already")
+            return False
+        report(f"made external network {OUTSIDE}, {free}")
+    if not _there(lambda: cloud.routers.show(ROUTER)):
+        cloud.routers.create(ROUTER, external=OUTSIDE)
+        report(f"made router {ROUTER}")
+    if all(each.outside for each in cloud.routers.show(ROUTER).interfaces):
+        cloud.routers.add_subnet(ROUTER, NETWORK)
+        report(f"joined network {NETWORK} to router {ROUTER}")
+    return True
+
+
+def _let_in(cloud: Cloud, report: Report) -> None:
+    """Who reaches a guest from outside may ping it and log in."""
+    wanted = (NewRule("default", protocol="icmp"),
+              NewRule("default", protocol="tcp", port_min=22, port_max=22))  # fmt: skip
+    for rule in wanted:
+        try:
+            cloud.security_groups.add_rule(rule)
+        except Refused as refusal:
+            if refusal.code != "security_group.rule.exists":
+                raise
+        else:
+            report(f"let {'ping' if rule.protocol == 'icmp' else 'SSH'} in from anywhere")
+
+
+def _outer_subnet(cloud: Cloud, cidr: str) -> bool:
+    try:
+        cloud.networks.create_subnet(NewSubnet(OUTSIDE, cidr, name=OUTSIDE, dhcp=False))
+    except Refused as refusal:
+        if refusal.code != "network.subnet.routed":
+            raise
+        return False
+    return True
+
+
+def _floating_ip(cloud: Cloud, instance: str, report: Report) -> None:
+    if not cloud.floating_ips.list():
+        row = cloud.floating_ips.create(OUTSIDE)
+        cloud.floating_ips.lend_to_instance(row.address, instance)
+        report(f"lent floating IP {row.address} to {instance}")
 
 
 def _instance(cloud: Cloud, name: str, report: Report) -> None:

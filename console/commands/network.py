@@ -20,27 +20,48 @@ from console.commands.values import stamp, up
 
 if TYPE_CHECKING:
     from backends.records.network import Network
+    from backends.services.network import Provider
 
 
 def create(job: Job) -> Fields:
     args = job.args
     row = job.cloud.networks.create(
-        args.name, mtu=args.mtu, shared=bool(args.share), description=args.description or ""
+        args.name,
+        mtu=args.mtu,
+        shared=bool(args.share),
+        description=args.description or "",
+        external=bool(args.external),
+        provider=_provider(job),
     )
     return _fields(row, [])
 
 
+def _provider(job: Job) -> Provider | None:
+    from backends.services.network import PHYSICAL_NETWORK, Provider
+
+    args = job.args
+    if args.type is None and args.physical is None and args.segment is None:
+        return None
+    kind = args.type or ("flat" if args.segment is None else "vlan")
+    return Provider(kind, args.physical or PHYSICAL_NETWORK, args.segment)
+
+
 def list_(job: Job) -> Rows:
     args, networks = job.args, job.cloud.networks
-    rows = networks.list(all_projects=args.all_projects)
+    rows = [
+        row
+        for row in networks.list(all_projects=args.all_projects)
+        if args.external in (None, row.external)
+    ]
     subnets = _subnets_by_network(job)
     if not args.long:
         cells = [(row.id, row.name, subnets.get(row.id, [])) for row in rows]
         return Rows(("ID", "Name", "Subnets"), cells)
     return Rows(
-        ("ID", "Name", "Status", "Project", "State", "Shared", "Subnets", "Network Type"),
+        ("ID", "Name", "Status", "Project", "State", "Shared", "Subnets", "Network Type",
+         "Router Type"),
         [(row.id, row.name, "ACTIVE", row.project_id, up(row.admin_state_up), row.shared,
-          subnets.get(row.id, []), "vlan") for row in rows],
+          subnets.get(row.id, []), row.network_type, _router_type(row)) for row in rows],
     )  # fmt: skip
 
 
@@ -67,6 +88,10 @@ def _subnets_by_network(job: Job) -> dict[str, list[str]]:
     return found
 
 
+def _router_type(row: Network) -> str:
+    return "External" if row.external else "Internal"
+
+
 def _fields(row: Network, subnets: list[str]) -> Fields:
     return Fields(
         {
@@ -77,7 +102,10 @@ def _fields(row: Network, subnets: list[str]) -> Fields:
             "mtu": row.mtu,
             "name": row.name,
             "project_id": row.project_id,
-            "router:external": "Internal",
+            "provider:network_type": row.network_type,
+            "provider:physical_network": row.physical_network,
+            "provider:segmentation_id": row.segmentation_id,
+            "router:external": _router_type(row),
             "shared": row.shared,
             "status": "ACTIVE",
             "subnets": subnets,
@@ -95,12 +123,27 @@ COMMANDS = (
          arg("--no-share", dest="share", action="store_false", group="share",
              help="for its project alone"),
          arg("--enable", action="store_true", help="accepted: it is enabled"),
-         arg("--internal", action="store_true", help="accepted: it is internal"),
+         arg("--external", action="store_true", group="external",
+             help="routers have their gateways on it (admin)"),
+         arg("--internal", dest="external", action="store_false", group="external",
+             help="of projects (so it is by default)"),
+         arg("--provider-network-type", dest="type", choices=("local", "flat", "vlan"),
+             metavar="TYPE", help="local, flat or vlan (admin)"),
+         arg("--provider-physical-network", dest="physical", metavar="NAME",
+             help="the wire it lies on: provider, the host's external bridge (admin)"),
+         arg("--provider-segment", dest="segment", type=int, metavar="VLAN",
+             help="its VLAN there (admin)"),
          DESCRIPTION, PROJECT),
         "network create selfservice", "fields", writes=True,
     ),
     Command(
-        "network list", list_, "List the networks you may use.", (LONG, ALL_PROJECTS), shows="rows"
+        "network list", list_, "List the networks you may use.",
+        (LONG, ALL_PROJECTS,
+         arg("--external", action="store_const", const=True, default=None, group="external",
+             help="external ones alone"),
+         arg("--internal", dest="external", action="store_const", const=False, default=None,
+             group="external", help="internal ones alone")),
+        "network list --external", "rows",
     ),
     Command("network show", show, "Show a network.", (name("NETWORK"),), shows="fields"),
     Command(

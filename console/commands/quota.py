@@ -16,6 +16,8 @@ _OPTIONS = {
     "--networks": "networks",
     "--subnets": "subnets",
     "--ports": "ports",
+    "--routers": "routers",
+    "--floating-ips": "floatingips",
     "--secgroups": "security-groups",
     "--secgroup-rules": "security-group-rules",
 }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from console.commands import server_create
+from console.commands import floating_ip, server_create
 from console.commands.command import ALL_PROJECTS, LONG, PROPERTIES, WAIT, Command, arg, name, names
 from console.commands.job import Job
 from console.commands.output import Fields, Output, Rows
@@ -181,4 +181,5 @@ COMMANDS = (
         "Type into an instance's serial console; ctrl-] leaves it.",
         (name("SERVER"),), "server console selfservice-instance",
     ),
+    *floating_ip.OF_SERVERS,
 )  # fmt: skip

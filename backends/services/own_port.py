@@ -1,0 +1,52 @@
+"""Ports that the cloud plugs for itself: of routers and floating IPs."""
+
+from __future__ import annotations
+
+from sqlmodel import Session, select
+
+from backends.errors import Refused
+from backends.records.network import Network, Port, Subnet
+from backends.services import addresses
+
+
+def add_own_port(
+    session: Session, network: Network, *, owner: str, device: str, project_id: str, host: str
+) -> Port:
+    """Add a port without security groups or addresses to a transaction."""
+    taken = session.exec(select(Port.mac).where(Port.network_id == network.id)).all()
+    port = Port(
+        network_id=network.id,
+        project_id=project_id,
+        mac=addresses.fresh_mac(taken),
+        port_security=False,
+        device_id=device,
+        device_owner=owner,
+        host=host,
+        made_for_device=True,
+    )
+    session.add(port)
+    session.flush()
+    return port
+
+
+def subnets_of(session: Session, network: Network) -> list[Subnet]:
+    """A network's subnets, the oldest first."""
+    rows = session.exec(select(Subnet).where(Subnet.network_id == network.id))
+    return sorted(rows, key=lambda each: each.created_at)
+
+
+def one_of_each(session: Session, network: Network, only: int | None = None) -> list[Subnet]:
+    """The oldest subnet of each IP version, or of this one alone.
+
+    Raises Refused `network.subnet.missing` where there is none.
+    """
+    by_version: dict[int, Subnet] = {}
+    for subnet in subnets_of(session, network):
+        if only in (None, subnet.ip_version):
+            by_version.setdefault(subnet.ip_version, subnet)
+    if not by_version:
+        version = f"IPv{only} " if only else ""
+        raise Refused(
+            "network.subnet.missing", f"network {network.name} has no {version}subnet; make one"
+        )
+    return [by_version[version] for version in sorted(by_version)]
