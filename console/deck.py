@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from textual import on
-from textual.app import App, ComposeResult
+from textual.app import App, ComposeResult, SystemCommand
 from textual.binding import Binding
 from textual.containers import Container
 
@@ -19,6 +19,7 @@ from console.widgets.tray import Tray
 
 if TYPE_CHECKING:
     from textual.command import Provider
+    from textual.screen import Screen
 
 _THEMES = Path(__file__).resolve().parent.parent / "themes"
 
@@ -58,6 +59,12 @@ class Deck(App[int]):
         self._stack: list[Panel] = [self._roots[panels.FIRST]]
         self._shown = False
 
+    def get_system_commands(self, screen: Screen[Any]) -> Iterable[SystemCommand]:
+        """Of Textual's own only what is of use here: the rest has keys."""
+        for command in super().get_system_commands(screen):
+            if command.title in ("Theme", "Screenshot"):
+                yield command
+
     # For the application to say
 
     @property
@@ -80,7 +87,7 @@ class Deck(App[int]):
         with Container(id="body"):
             yield self.panel
         yield Tray("tray")
-        yield Line("message")
+        yield Line("message", parts=[Part(" ? lists the keys, : goes to any panel", "dim")])
         yield Line("keys")
 
     def on_mount(self) -> None:

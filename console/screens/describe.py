@@ -167,6 +167,8 @@ def labelled(record: SQLModel) -> Iterable[tuple[str, str]]:
 def _word(key: str, value: Any) -> str:
     if key.endswith("_at") and isinstance(value, float):
         return f"{words.clock(value)} ({words.age(value)})"
+    if key == "deadline":
+        return words.clock(float(value))
     if key in ("size", "virtual_size") and isinstance(value, int) and value > 1 << 20:
         return f"{words.size(value)} ({value:,} bytes)"
     if isinstance(value, bool):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -11,18 +11,23 @@ from typing import TYPE_CHECKING, Any
 from textual.message import Message
 
 from backends.errors import MachineFailed, QuarterdeckError
-from console.beside import beside
+from console.beside import beside, post
 from console.screens.table_panel import TablePanel
 from console.widgets import words
 from console.widgets.column import Column
+from console.widgets.sparkline import sparkline
 
 if TYPE_CHECKING:
     from backends.cloud import Cloud
-    from backends.drivers.libvirt.facts import DomainStats
+    from backends.drivers.libvirt.facts import DomainStats, Reason, State
     from backends.services.instance import InstanceRow
+
+    States = Mapping[str, tuple[State, Reason]]
 
 # Seconds between looks at the CPU and memory of the rows in view: there is no event for these.
 _RATES = 2.0
+# How many of them are drawn.
+_LOADS = 8
 
 
 @dataclass(slots=True)
@@ -36,12 +41,13 @@ class Item:
     busy: bool = False
     cpu: float | None = None
     memory: int | None = None
+    loads: tuple[float, ...] = ()
 
 
 def status_text(item: Item) -> str:
     """What is; where it differs also what should be, after `→` while an operation is at work."""
     if not item.known:
-        return "?"
+        return "…"
     row = item.row
     if row.differs and not row.absent:
         return f"{row.status}{'→' if item.busy else '≠'}{row.power.value}"
@@ -57,8 +63,20 @@ def status_tone(item: Item) -> str:
     return {"ACTIVE": "good", "SHUTOFF": "dim"}.get(item.row.status, "warn")
 
 
+def _with_state(item: Item, states: States, known: bool) -> Item:
+    """The row with its state. One that is not among states that are old is not known."""
+    state, reason = states.get(item.row.id, (None, None))
+    row = item.row._replace(state=state, reason=reason)
+    return Item(row, item.image, item.project, known or state is not None)
+
+
 def _cpu(item: Item) -> str:
     return "" if item.cpu is None else f"{item.cpu:.0f}%"
+
+
+def _load(item: Item) -> str:
+    most = max(100.0, *item.loads) if item.loads else 0.0
+    return sparkline(item.loads, _LOADS, most) if item.loads else ""
 
 
 def _memory(item: Item) -> str:
@@ -96,6 +114,7 @@ class Instances(TablePanel):
             order=lambda i: -i.row.created_at,
             right=True,
         ),
+        Column("load", "LOAD", _load, _LOADS, right=True),
         Column("project", "PROJECT", lambda i: i.project, 10, 20, "P"),
         Column("host", "HOST", lambda i: i.row.host, 10, 20, "H"),
     )
@@ -108,9 +127,16 @@ class Instances(TablePanel):
             self.at = at
             self.stats = stats
 
+    class Recorded(Message):
+        """Rows whose states libvirt has yet to tell."""
+
+        def __init__(self, items: Sequence[Item]) -> None:
+            super().__init__()
+            self.items = items
+
     def __init__(self) -> None:
         super().__init__()
-        self._states: dict[str, tuple[Any, Any]] = {}
+        self._states: States | None = None
         self._counted: dict[str, tuple[float, int]] = {}
         self._asking = False
 
@@ -128,23 +154,31 @@ class Instances(TablePanel):
 
     def load(self, cloud: Cloud) -> Any:
         """Rows; with libvirt away the records and the states that were seen last."""
-        everyone = self.desk.everyone
-        error: QuarterdeckError | None = None
+        items = self._recorded(cloud)
+        if self._states is None:
+            # The first rows need not wait for a libvirtd that is busy.
+            post(self, self.Recorded(items))
         try:
-            rows = cloud.instances.list(all_projects=everyone)
-            self._states = {row.id: (row.state, row.reason) for row in rows}
-        except MachineFailed as raised:
-            error = raised
-            rows = cloud.instances.recorded(all_projects=everyone)
+            states = cloud.machine.libvirt.states()
+        except MachineFailed as error:
+            return [_with_state(item, self._states or {}, False) for item in items], error
+        self._states = states
+        return [_with_state(item, states, True) for item in items], None
+
+    def _recorded(self, cloud: Cloud) -> list[Item]:
+        everyone = self.desk.everyone
+        rows = cloud.instances.recorded(all_projects=everyone)
         images = {image.id: image.name for image in cloud.images.list(all_projects=everyone)}
         projects = {project.id: project.name for project in cloud.identity.projects()}
-        items = [
-            Item(row, images.get(row.image_id or "", ""), projects.get(row.project_id, ""))
+        return [
+            Item(row, images.get(row.image_id or "", ""), projects.get(row.project_id, ""), False)
             for row in rows
         ]
-        if error is not None:
-            self._remember(items)
-        return items, error
+
+    def on_instances_recorded(self, message: Recorded) -> None:
+        """Show what is known so far."""
+        message.stop()
+        super().show(message.items)
 
     def show(self, found: Any) -> None:
         """Show the rows; keep what is known of their rates."""
@@ -153,7 +187,7 @@ class Instances(TablePanel):
         for item in items:
             before = rates.get(item.row.id)
             if before is not None and item.row.status == "ACTIVE":
-                item.cpu, item.memory = before.cpu, before.memory
+                item.cpu, item.memory, item.loads = before.cpu, before.memory, before.loads
             item.busy = item.row.id in self.desk.busy
         super().show(items)
         if self.error is not None:
@@ -171,7 +205,7 @@ class Instances(TablePanel):
     def lateness(self) -> str:
         """Records are fresh while states are old."""
         text = super().lateness
-        return f"states {text}" if text.startswith("as of") else text
+        return f"states {text}" if text else ""
 
     def on_panel_loaded(self, message: TablePanel.Loaded) -> None:
         """A look at the records alone makes no state fresh."""
@@ -213,13 +247,6 @@ class Instances(TablePanel):
 
         self.desk.ask(f"name of {item.row.name}", item.row.name, done)
 
-    def _remember(self, items: Sequence[Item]) -> None:
-        for item in items:
-            state = self._states.get(item.row.id)
-            item.known = state is not None
-            if state is not None:
-                item.row = item.row._replace(state=state[0], reason=state[1])
-
     def _ask_rates(self) -> None:
         cloud = self.desk.cloud
         if cloud is None or not self.display or self._asking or self.error is not None:
@@ -243,11 +270,12 @@ class Instances(TablePanel):
         for item in self.table.in_view:
             stats = message.stats.get(item.row.id)
             if stats is None:
-                item.cpu = item.memory = None
+                item.cpu, item.memory, item.loads = None, None, ()
                 continue
             before = self._counted.get(item.row.id)
             self._counted[item.row.id] = (message.at, stats.cpu_ns)
             item.memory = stats.memory
             if before is not None and message.at > before[0] and stats.cpu_ns >= before[1]:
                 item.cpu = (stats.cpu_ns - before[1]) / 1e7 / (message.at - before[0])
+                item.loads = (*item.loads, item.cpu)[-_LOADS:]
         self.table.tick()

@@ -44,7 +44,7 @@ async def test_instances_show_what_should_be_and_what_is(
 ) -> None:
     app = deck(paper, cloud)
     async with app.run_test(size=size) as pilot:
-        await until(pilot, lambda: len(names(app)) == 4)
+        await until(pilot, lambda: app.panel.fresh_at is not None)
         shown = screen(app)
         assert "[red]한글" in shown  # markup is text
         rows = {words[0]: words[1] for each in shown.splitlines() if (words := each.split())[1:]}

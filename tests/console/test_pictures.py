@@ -25,6 +25,7 @@ Maker = Callable[..., Quarterdeck]
 )
 def test_picture(
     deck: Maker,
+    monkeypatch: pytest.MonkeyPatch,
     tmp_path: Path,
     panel: str,
     size: tuple[int, int],
@@ -32,6 +33,8 @@ def test_picture(
 ) -> None:
     found = recorded.make(tmp_path, instances=6, names=("anchor", "beacon", "등대"))
     cloud = found.open(domains=recorded.domains(tmp_path / "domains.xml", [1, 2], [0, 4, 5]))
+    # Rates are never twice the same.
+    monkeypatch.setattr(cloud.machine.libvirt, "stats", lambda ids: {})
     app = deck(found, cloud)
 
     async def ready(pilot: object) -> None:
