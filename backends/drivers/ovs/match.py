@@ -33,7 +33,7 @@ _FULL_VID = 0x1FFF
 
 
 class Part(NamedTuple):
-    """A field that is matched; `mask` None: all of it. `text` is how and `place` where it stands."""
+    """A field that is matched; `mask` None: all of it. `text` is how, `place` where it stands."""
 
     place: int
     text: str
