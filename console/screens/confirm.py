@@ -23,7 +23,7 @@ class ConfirmPlan(ModalScreen[bool]):
 
     DEFAULT_CSS = """
     ConfirmPlan { align: center middle; }
-    ConfirmPlan #question { width: 76; max-width: 100%; height: auto; max-height: 100%;
+    ConfirmPlan #question { width: 96%; max-width: 110; height: auto; max-height: 100%;
                             padding: 0 1; background: $surface; border: round $primary; }
     ConfirmPlan.-dangerous #question { border: round $error; }
     ConfirmPlan #steps { height: auto; max-height: 100vh; margin-bottom: 1; }

@@ -9,9 +9,10 @@ from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical
 from textual.suggester import Suggester
 from textual.widget import Widget
-from textual.widgets import Input, Select, Static, Switch
+from textual.widgets import Input, Select, Static
 
 from backends.errors import QuarterdeckError, Refused
+from console.widgets.tick import Tick
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +69,6 @@ class Row(Vertical):
     Row Horizontal { height: 1; }
     Row .label { width: 15; color: $text-muted; }
     Row Input, Row Select { width: 1fr; }
-    Row Switch { border: none; padding: 0; height: 1; width: 8; }
     Row .wrong { color: $text-error; padding-left: 15; height: auto; display: none; }
     Row.-wrong .wrong { display: block; }
     """
@@ -89,7 +89,7 @@ class Row(Vertical):
     def _editor(self) -> Widget:
         field, id_ = self.field, f"field-{self.field.name}"
         if isinstance(field, Toggle):
-            return Switch(field.on, id=id_, animate=False)
+            return Tick(field.on, id=id_)
         if isinstance(field, Choice):
             select: Select[str] = Select(
                 field.options, prompt=field.hint or "…", compact=True, id=id_
@@ -111,7 +111,7 @@ class Row(Vertical):
     def value(self) -> str:
         """The field's value; a toggle's is `yes` or empty."""
         field, editor = self.field, self.query_one(f"#field-{self.field.name}")
-        if isinstance(editor, Switch):
+        if isinstance(editor, Tick):
             return "yes" if editor.value else ""
         if isinstance(editor, Select):
             return "" if editor.value is Select.NULL else str(editor.value)

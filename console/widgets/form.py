@@ -13,13 +13,14 @@ from textual.binding import Binding
 from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.message import Message
 from textual.screen import ModalScreen
-from textual.widgets import Button, Input, Select, Static, Switch
+from textual.widgets import Button, Input, Select, Static
 
 from backends.cloud import Cloud
 from backends.errors import QuarterdeckError
 from backends.plan.plan import Plan
 from console.beside import beside
 from console.widgets.fields import Field, Loaded, Row
+from console.widgets.tick import Tick
 
 Values = Mapping[str, str]
 
@@ -39,7 +40,7 @@ class Form(ModalScreen[Request | None]):
     """
 
     DEFAULT_CSS = """
-    Form { align: center middle; }
+    Form { align: center middle; background: $background 60%; }
     Form #form { width: 76; max-width: 100%; height: auto; max-height: 100%; padding: 0 1;
                  background: $surface; border: round $primary; }
     Form #rows { height: auto; max-height: 100vh; margin-bottom: 1; }
@@ -52,6 +53,8 @@ class Form(ModalScreen[Request | None]):
         Binding("escape", "cancel", "Cancel", id="form.cancel"),
         Binding("f2", "plan", "Plan", id="form.plan"),
         Binding("ctrl+s", "submit", "Create", id="form.submit"),
+        # Where the field that has the focus does not take the key itself.
+        Binding("enter", "submit", show=False, id="form.enter"),
     ]
 
     # Enter in a line of text submits; in a choice it opens the list.
@@ -148,8 +151,8 @@ class Form(ModalScreen[Request | None]):
 
     @on(Input.Changed)
     @on(Select.Changed)
-    @on(Switch.Changed)
-    def _check_changed(self, event: Input.Changed | Select.Changed | Switch.Changed) -> None:
+    @on(Tick.Changed)
+    def _check_changed(self, event: Input.Changed | Select.Changed | Tick.Changed) -> None:
         row = next(each for each in event.control.ancestors if isinstance(each, Row))
         row.note_change()
         if row.touched or row.value:

@@ -168,7 +168,8 @@ class Terminal(Widget, can_focus=True):
         """Choose the hidden lines so that the cursor is in view; whether others are hidden now."""
         screen, height = self.screen_buffer, self.size.height
         before, y = self._hidden, screen.cursor.y
-        self._hidden = max(0, min(max(before, y - height + 1), y, screen.lines - height))
+        if height:
+            self._hidden = max(0, min(max(before, y - height + 1), y, screen.lines - height))
         return self._hidden != before
 
     def _refresh_lines(self, rows: set[int]) -> None:
@@ -222,6 +223,7 @@ class Terminal(Widget, can_focus=True):
         """Make the screen as large as the widget, or as the guest believes if that is larger."""
         lines, columns = self._believed
         self.screen_buffer.resize(max(self.size.height, lines), max(self.size.width, columns))
+        self._hidden = 0
         self._follow_cursor()
         self.selection = None
         self.back = min(self.back, self._most_back)

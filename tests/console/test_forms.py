@@ -178,6 +178,18 @@ async def test_bad_names_are_refused_as_text(tmp_path: Path, name: str) -> None:
         assert not app.given
 
 
+async def test_a_tick_changes_by_space_and_enter_submits(tmp_path: Path) -> None:
+    async with opened(tmp_path, "flavor") as (app, pilot):
+        app.form.query_one("#field-public").focus()
+        await pilot.press("space")
+        assert app.form.values()["public"] == ""
+        await pilot.click("#field-public")
+        assert app.form.values()["public"] == "yes"
+        await pilot.press("enter")
+        assert app.given
+        assert app.given[0] is not None
+
+
 async def test_a_missing_field_has_the_focus(tmp_path: Path) -> None:
     async with opened(tmp_path, "volume") as (app, pilot):
         give(app.form, "size", "")
