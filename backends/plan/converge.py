@@ -45,10 +45,15 @@ def plan(
 
 
 def order(records: Records, units: Collection[Unit]) -> list[Unit]:
-    """Instances that go come first, then what stays from the ground up, then what else goes."""
+    """Instances that go come first, then what stays from the ground up, then what else goes.
+
+    Flows follow whatever was plugged, moved or taken away, so the firewall is the last.
+    """
 
     def key(unit: Unit) -> tuple[int, int, str]:
         rank = _RANK[unit.kind]
+        if unit.kind is Kind.FIREWALL:
+            return (3, rank, unit.id)
         if not _absent(unit, records):
             return (1, rank, unit.id)
         return (0 if unit.kind is Kind.INSTANCE else 2, -rank, unit.id)
