@@ -9,7 +9,11 @@ import pytest
 
 from backends.lab.image import LabImage, build
 from backends.setup.daemons import ensure_running
-from tests.real.lab import Lab
+
+# Before the import below: their assertions are to say what they compared.
+pytest.register_assert_rewrite("tests.real.guest", "tests.real.lab")
+
+from tests.real.lab import Lab  # noqa: E402
 
 # The cache that the product itself uses: the image is built once for all.
 LAB_CACHE = Path("/var/cache/quarterdeck/lab")

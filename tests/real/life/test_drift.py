@@ -133,14 +133,14 @@ def test_an_edited_hosts_file(scene: Scene) -> None:
 def test_a_port_taken_off_the_switch(scene: Scene) -> None:
     tap = scene.lab.cloud.ports.list(device=scene.box.id)[0].port.interface
     run("ovs-vsctl", "del-port", tap)
-    assert scene.shown() == f"add port {tap} to {scene.lab.cloud.settings.bridge}, VLAN 1"
+    assert f"add port {tap} to {scene.lab.cloud.settings.bridge}, VLAN 1" in scene.shown()
     scene.mend()
 
 
 def test_a_wrong_vlan(scene: Scene) -> None:
     tap = scene.lab.cloud.ports.list(device=scene.box.id)[0].port.interface
     run("ovs-vsctl", "set", "port", tap, "tag=99")
-    assert scene.shown() == f"add port {tap} to {scene.lab.cloud.settings.bridge}, VLAN 1"
+    assert f"add port {tap} to {scene.lab.cloud.settings.bridge}, VLAN 1" in scene.shown()
     scene.mend()
 
 

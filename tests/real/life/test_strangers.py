@@ -22,7 +22,7 @@ DOMAIN = """
 <domain type='qemu'>
   <name>{name}</name><uuid>{id}</uuid>
   <metadata>
-    <quarterdeck:instance xmlns:quarterdeck='urn:quarterdeck:1' cloud='{cloud}'>x</quarterdeck:instance>
+    <q:instance xmlns:q='urn:quarterdeck:1' cloud='{cloud}'>x</q:instance>
   </metadata>
   <memory unit='MiB'>16</memory><vcpu>1</vcpu>
   <os><type arch='x86_64' machine='q35'>hvm</type></os>
