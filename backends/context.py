@@ -14,9 +14,10 @@ from sqlmodel import Session
 from backends.caller import Caller
 from backends.doom import doom, is_doomed
 from backends.drivers.machine import Machine
+from backends.drivers.step import Step
 from backends.errors import Cancelled, QuarterdeckError
 from backends.journal import AT_WORK, Journal, units_of
-from backends.plan.plan import Plan
+from backends.plan.plan import Plan, UnitPlan
 from backends.records import snapshot
 from backends.records.base import now
 from backends.records.operation import Operation, Outcome
@@ -135,6 +136,31 @@ class Context:
             if journal is not None:
                 self._carry_out(journal, change, keep_going)
         return result
+
+    def once(self, verb: str, unit: Unit, name: str, step: Step) -> None:
+        """Do one step that no record asks for, noted in the journal. Raises what applying it does.
+
+        `unit` is what it is about, `name` what the journal calls it.
+        """
+        if getattr(self._local, "preview", False):
+            raise _Previewed(Plan((UnitPlan(unit, (step,)),)))
+        with ExitStack() as held:
+            with self.store.write() as session:
+                change = Change(session)
+                change.about(unit, name)
+                operation = self._operation(verb, change, DEADLINE)
+                session.add(operation)
+                journal = Journal(self.store, operation, self.settings.locks)
+                held.enter_context(journal)
+            try:
+                journal.start(unit, step.text)
+                self.machine.apply(step, journal.progress)
+            except QuarterdeckError as error:
+                journal.end(error)
+                journal.close(Outcome.FAILED, error)
+                raise
+            journal.end()
+            journal.close(Outcome.DONE)
 
     def preview(self, verb: Callable[[], object]) -> Plan:
         """The plan of a verb that is not done: its transaction is rolled back."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from backends.drivers.conntrack.steps import CutConnections
+from backends.drivers.conntrack.steps import CutConnections, EndConnection
 from backends.drivers.namespaces.driver import inside, is_ours
 from backends.drivers.step import Progress, Step
 from backends.errors import MachineFailed, Refused
@@ -14,15 +14,22 @@ _NOTHING_FOUND = "0 flow entries"
 
 
 class ConntrackDriver:
-    """Connections in the namespaces of routers."""
+    """Connections in the namespaces of routers, and single ones wherever they are kept."""
 
-    handles: tuple[type, ...] = (CutConnections,)
+    handles: tuple[type, ...] = (CutConnections, EndConnection)
 
     def __init__(self, host: Host) -> None:
         self._host = host
 
     def apply(self, step: Step, progress: Progress) -> None:
-        """Apply a step. Raises MachineFailed `conntrack.failed`; Refused `namespace.foreign`."""
+        """Apply a step.
+
+        Raises MachineFailed `conntrack.failed`, `conntrack.unreachable`, `ovs.switch.*`; Refused
+        `namespace.foreign`, `connection.kept`.
+        """
+        if isinstance(step, EndConnection):
+            _end(step)
+            return
         if not isinstance(step, CutConnections):
             raise TypeError(f"not a step of connection tracking: {step!r}")
         if not is_ours(step.namespace):
@@ -33,6 +40,20 @@ class ConntrackDriver:
             if done.status != 0 and _NOTHING_FOUND not in done.stderr:
                 reason = (done.stderr.strip().splitlines() or ["no message"])[-1]
                 raise MachineFailed("conntrack.failed", f"{step.namespace}: {reason}")
+
+
+def _end(step: EndConnection) -> None:
+    """One that is not there any more has ended."""
+    if step.userspace:
+        from backends.drivers.conntrack import userspace
+
+        userspace.end(step.connection)
+        return
+    from backends.drivers.conntrack import ending
+
+    if step.namespace and not is_ours(step.namespace):
+        raise Refused("namespace.foreign", f"{step.namespace} is not Quarterdeck's")
+    ending.end(step.connection, step.namespace)
 
 
 def filters_of(step: CutConnections) -> Iterator[tuple[str, ...]]:

@@ -18,7 +18,7 @@ from backends.drivers.conntrack.netlink import (
 )
 
 if TYPE_CHECKING:
-    from backends.drivers.conntrack.table import Connection
+    from backends.drivers.conntrack.connection import Connection
 
 _ICMP, _ICMP6 = 1, 58
 _ID, _ZONE = 12, 18

@@ -11,6 +11,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from backends.drivers.conntrack.connection import Connection
+
 # The sides of a connection: source and destination as the first packet had them, then the reply's.
 SOURCE, DESTINATION, REPLY_SOURCE, REPLY_DESTINATION = range(4)
 
@@ -106,24 +108,6 @@ class Connections:
             packets=tuple(self.packets[:, number].tolist()),
             octets=tuple(self.octets[:, number].tolist()),
         )
-
-
-@dataclass(frozen=True, slots=True)
-class Connection:
-    """A row of `Connections`, its addresses as text."""
-
-    family: int
-    protocol: int
-    addresses: tuple[str, str, str, str]
-    ports: tuple[int, ...]
-    zone: int = 0
-    mark: int = 0
-    status: int = 0
-    timeout: int = 0
-    state: int = 0
-    id: int = 0
-    packets: tuple[int, ...] = (0, 0)
-    octets: tuple[int, ...] = (0, 0)
 
 
 def joined(parts: list[Connections]) -> Connections:

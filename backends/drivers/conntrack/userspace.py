@@ -14,7 +14,7 @@ from backends.drivers.ovs.control import RUN, ask
 from backends.errors import MachineFailed, Refused
 
 if TYPE_CHECKING:
-    from backends.drivers.conntrack.table import Connection
+    from backends.drivers.conntrack.connection import Connection
 
 _DATAPATH = "netdev@ovs-netdev"
 _NOT_THERE = "No such file or directory"
