@@ -202,8 +202,13 @@ class Deck(App[int]):
     # Asking
 
     def ask(self, label: str, value: str, done: Callable[[str], None]) -> None:
-        """Ask for one line of text."""
-        self._prompt(f"{label}:", value, done)
+        """Ask for one line of text. What is left as it was, or empty, asks for nothing."""
+
+        def entered(text: str) -> None:
+            if text.strip() not in ("", value):
+                done(text.strip())
+
+        self._prompt(f"{label}:", value, entered)
 
     def action_command(self) -> None:
         """Ask where to go."""

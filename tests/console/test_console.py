@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -13,6 +14,9 @@ from waiting import line, screen, until
 
 from backends.cloud import Cloud
 from backends.errors import MachineFailed
+from backends.locks import operation_lock
+from backends.records.base import now
+from backends.records.operation import Operation, Outcome
 from console.actions import REGISTRY, offered
 from console.app import Quarterdeck
 from console.panels import PANELS, make
@@ -267,3 +271,60 @@ def test_dangerous_actions_write_and_verbs_are_known_to_write() -> None:
         assert action.writes or action.verb is None
         assert offered(action, True)
         assert offered(action, False) is not action.writes
+
+
+async def test_the_tray_shows_what_another_process_does_and_cancels_it(
+    deck: Maker, paper: recorded.Recorded, cloud: Cloud
+) -> None:
+    app = deck(paper, cloud)
+    cloud.settings.locks.mkdir(parents=True)
+    operation = Operation(
+        verb="image.create", target_name="big", units=[], progress=0.25, deadline=now() + 60
+    )
+    store = paper.write()
+    # Its process lives as long as this is held.
+    lock = operation_lock(cloud.settings.locks, operation.id)
+    lock.acquire()
+    with contextlib.closing(store):
+        async with app.run_test(size=(80, 24)) as pilot:
+            await until(pilot, lambda: len(names(app)) == 4 and app._events is not None)
+            assert not app.tray.display
+            with store.write() as session:
+                session.add(operation)
+            await until(pilot, lambda: app.tray.display)
+            await until(pilot, lambda: "image.create big  ████░░░░░░░░░░░░ 25%" in screen(app))
+            await pilot.press("x")
+            await until(pilot, lambda: "cancelling" in screen(app))
+            with store.write() as session:
+                session.get_one(Operation, operation.id).outcome = Outcome.CANCELLED
+            await until(pilot, lambda: not app.tray.display)
+    lock.release()
+
+
+async def test_a_resize_keeps_the_row_and_fills_the_width(
+    deck: Maker, paper: recorded.Recorded, cloud: Cloud
+) -> None:
+    app = deck(paper, cloud)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await until(pilot, lambda: len(names(app)) == 4)
+        await pilot.press("j")
+        assert "PROJECT" not in screen(app)
+        await pilot.resize_terminal(200, 50)
+        await until(pilot, lambda: "PROJECT" in screen(app) and "9 Drift" in screen(app))
+        await pilot.resize_terminal(60, 12)
+        await until(pilot, lambda: all(len(each) <= 60 for each in screen(app).splitlines()))
+        assert app.panel.ids() == [recorded.instance_id(1)]
+
+
+async def test_leaving_while_something_runs_asks_for_it_twice(
+    deck: Maker, paper: recorded.Recorded, cloud: Cloud
+) -> None:
+    app, hang = deck(paper, cloud), threading.Event()
+    async with app.run_test(size=(80, 24)) as pilot:
+        await until(pilot, lambda: len(names(app)) == 4)
+        app.perform("Wait", lambda _cloud: hang.wait())
+        await pilot.press("q")
+        assert "leave again" in line(app, "message")
+        await pilot.press("q")
+        assert app.return_code == 0
+        hang.set()
