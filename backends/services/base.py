@@ -100,9 +100,10 @@ def find(
             return row
     by_name = select(table).where(columns.name == ref)
     rows: list[Row] = []
-    if hasattr(table, "project_id"):
+    # Things may have no name at all; then only their id finds them.
+    if ref and hasattr(table, "project_id"):
         rows = list(session.exec(by_name.where(columns.project_id == caller.project_id)))
-    if not rows and (caller.admin or not hasattr(table, "project_id")):
+    if ref and not rows and (caller.admin or not hasattr(table, "project_id")):
         rows = list(session.exec(by_name))
     if not rows:
         raise NotFound(f"{what}.not_found", f"no {what} {ref!a} here")

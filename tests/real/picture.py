@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import re
@@ -9,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import libvirt
 from sqlmodel import select
 
 from backends.records import tables
@@ -34,6 +36,19 @@ def difference(before: dict[str, str], after: dict[str, str]) -> list[str]:
     ]
 
 
+class Album:
+    """The last picture of a cloud, to hold the next one against."""
+
+    def __init__(self, lab: Lab) -> None:
+        self._lab = lab
+        self._last = picture(lab)
+
+    def changes(self) -> list[str]:
+        """What changed since the last picture."""
+        last, self._last = self._last, picture(self._lab)
+        return difference(last, self._last)
+
+
 def _rows(lab: Lab, journal: bool) -> Iterator[tuple[str, str]]:
     with lab.cloud.context.store.read() as session:
         for name in tables.__all__:
@@ -47,11 +62,15 @@ def _rows(lab: Lab, journal: bool) -> Iterator[tuple[str, str]]:
 
 
 def _domains(lab: Lab) -> Iterator[tuple[str, str]]:
-    for id_ in run("virsh", "list", "--all", "--uuid").split():
-        xml = run("virsh", "dumpxml", "--security-info", id_, check=False)
-        if re.search(f"cloud=['\"]{lab.name}['\"]", xml):
-            state = run("virsh", "domstate", "--reason", id_, check=False)
-            yield f"domain {id_}", f"{state} {xml}"
+    # A connection of its own: the cloud's may be one that cannot change, and sees less.
+    connection = libvirt.openReadOnly(lab.cloud.settings.libvirt_uri)
+    for domain in connection.listAllDomains():
+        # Others' domains come and go meanwhile.
+        with contextlib.suppress(libvirt.libvirtError):
+            xml = domain.XMLDesc()
+            if re.search(f"cloud=['\"]{lab.name}['\"]", xml):
+                yield f"domain {domain.UUIDString()}", f"{domain.state()} {xml}"
+    connection.close()
 
 
 def _switch(lab: Lab) -> Iterator[tuple[str, str]]:
@@ -79,8 +98,8 @@ def _files(lab: Lab) -> Iterator[tuple[str, str]]:
 def _file(path: Path) -> str:
     found = path.lstat()
     inside = ""
-    # A running guest writes to its disks; what a verb could do to them shows in the rest.
-    if path.is_file() and found.st_size < 1 << 20:
+    # A running guest writes to its disk; what a verb could do to that shows in the rest.
+    if path.is_file() and path.name != "disk.qcow2" and found.st_size < 1 << 20:
         inside = hashlib.sha256(path.read_bytes()).hexdigest()
     return f"{found.st_mode:o} {found.st_uid} {inside}"
 

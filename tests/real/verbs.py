@@ -13,7 +13,7 @@ from backends.services.base import Service
 from backends.services.instance import NewInstance, Plug
 from backends.services.network import NewSubnet
 from backends.services.security_group import NewRule
-from tests.real.lab import FLAVOR, IMAGE, Lab
+from tests.real.lab import FLAVOR, IMAGE, Lab, run
 
 # Verbs that only look. Every other one changes something, and is refused where nothing may be.
 LOOKS = frozenset(
@@ -97,19 +97,22 @@ def furnish(lab: Lab, folder: Path) -> Cloud:
     ships.security_groups.create("web")
     ships.volumes.create("cargo", 1)
     ships.volumes.create("ballast", 1)
-    (folder / "raw").write_bytes(bytes(1 << 20))
-    ships.images.create("raw", str(folder / "raw"), disk_format="raw")
+    spare = folder / "spare.qcow2"
+    run("qemu-img", "create", "-q", "-f", "qcow2", spare, "1M")
+    ships.images.create("spare", str(spare))
+    ships.routers.create("gate")
     instance = lab.launch(ships, "anchor", "net")
     ships.volumes.attach("ballast", "anchor")
     lab.guest(instance)
-    SOURCES["source"] = str(folder / "raw")
+    SOURCES["source"] = str(spare)
     return ships
 
 
 SOURCES: dict[str, str] = {}
 _REFS = {
-    "flavors": FLAVOR, "images": "raw", "instances": "anchor", "keypairs": "key",
-    "networks": "net", "ports": "plug", "security_groups": "web", "volumes": "cargo",
+    "flavors": FLAVOR, "images": "spare", "instances": "anchor", "keypairs": "key",
+    "networks": "net", "ports": "plug", "routers": "gate", "security_groups": "web",
+    "volumes": "cargo",
 }  # fmt: skip
 _IDENTITY = {"domain": "sea", "group": "crew", "project": "docks", "user": "eye"}
 _USUAL: dict[str, Any] = {
@@ -117,6 +120,9 @@ _USUAL: dict[str, Any] = {
     "member": True, "ram": 64, "size": 1, "volume": "cargo", "instance": "anchor",
     "network": "net", "limits": {"volumes": 3}, "id_": "0" * 36, "rule_id": "0" * 36,
 }  # fmt: skip
+# For what has no value of its own here.
+_ANY = "anchor"
+_BY_KIND = {"str": _ANY, "str | None": _ANY, "int": 1, "bool": True, "Sequence[str]": (_ANY,)}
 _NEW = {
     "instances": NewInstance("new", FLAVOR, IMAGE, (Plug(network="net"),)),
     "networks": NewSubnet("net", "172.16.10.0/28", name="new"),
@@ -130,12 +136,15 @@ def usual(verb: Verb, parameter: str) -> Any:
         if verb.name.endswith("subnet"):
             return "net"
         what = verb.name.rpartition("_")[2]
-        return _IDENTITY[what] if verb.service == "identity" else _REFS[verb.service]
+        return _IDENTITY[what] if verb.service == "identity" else _REFS.get(verb.service, _ANY)
     if parameter == "name":
         return "key" if verb.service == "keypairs" and verb.name != "create" else "new"
     if parameter == "new":
         return _NEW[verb.service]
     if parameter == "source":
         return SOURCES["source"]
-    assert parameter in _USUAL, f"tests/real/verbs.py has no value for {parameter} of {verb}"
-    return _USUAL[parameter]
+    if parameter in _USUAL:
+        return _USUAL[parameter]
+    kind = next(each.annotation for each in verb.parameters if each.name == parameter)
+    assert kind in _BY_KIND, f"tests/real/verbs.py has no value for {parameter} of {verb}"
+    return _BY_KIND[kind]
