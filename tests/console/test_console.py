@@ -176,7 +176,7 @@ async def test_libvirt_away_leaves_the_rows_and_says_so(
 ) -> None:
     app = deck(paper, cloud)
     async with app.run_test(size=(80, 24)) as pilot:
-        await until(pilot, lambda: len(names(app)) == 4)
+        await until(pilot, lambda: app.panel.fresh_at is not None)
 
         def away() -> object:
             raise MachineFailed("libvirt.unreachable", "libvirt does not answer; start libvirtd")
@@ -203,7 +203,7 @@ async def test_a_call_that_hangs_freezes_nothing(
         return original()
 
     async with app.run_test(size=(80, 24)) as pilot:
-        await until(pilot, lambda: len(names(app)) == 4)
+        await until(pilot, lambda: app.panel.fresh_at is not None)
         monkeypatch.setattr(cloud.machine.libvirt, "states", late)
         app.panel.reload()
         await pilot.press("j", "j")
