@@ -1,0 +1,231 @@
+"""A namespace in a guest's place: a recorded port, plugged, with sockets that live inside."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import secrets
+import socket
+import struct
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from backends.cloud import Cloud
+from backends.drivers.ovs.steps import AddPort, RemovePort
+from backends.plan.inner import port_labels
+from backends.records import snapshot
+from backends.records.network import Port
+from backends.records.unit import Kind, Unit
+from tests.real.lab import run
+
+# Seconds after which a packet that did not come is held back: they take less than a millisecond.
+_PATIENCE = 0.4
+_LIBC = ctypes.CDLL(None, use_errno=True)
+_CLONE_NEWNET = 0x40000000
+
+
+@contextmanager
+def inside(namespace: str) -> Iterator[None]:
+    """This thread in another network namespace; a socket stays in the one it was made in."""
+    with open("/proc/thread-self/ns/net") as home, open(f"/run/netns/{namespace}") as there:
+        _enter(there.fileno())
+        try:
+            yield
+        finally:
+            _enter(home.fileno())
+
+
+def _enter(descriptor: int) -> None:
+    if _LIBC.setns(descriptor, _CLONE_NEWNET) != 0:
+        raise OSError(ctypes.get_errno(), "setns")
+
+
+@dataclass
+class Station:
+    """What a guest would be. Take it away with `close`."""
+
+    cloud: Cloud
+    port: Port
+    v4: str
+    v6: str
+    namespace: str
+    _sockets: list[socket.socket] = field(default_factory=list)
+
+    @property
+    def mac(self) -> str:
+        return self.port.mac
+
+    def address(self, version: int) -> str:
+        return self.v6 if version == 6 else self.v4
+
+    def plug(self) -> None:
+        """Make the interface in its namespace; the flows are not looked at yet."""
+        settings, port = self.cloud.settings, self.port
+        self.cloud.machine.apply(
+            AddPort(
+                settings.bridge, port.interface, self._vlan(), port_labels(port, settings),
+                internal=True, mac=port.mac, mtu=1450,
+            ),
+            lambda share: None,
+        )  # fmt: skip
+        run("ip", "netns", "add", self.namespace)
+        run("ip", "link", "set", port.interface, "netns", self.namespace)
+        self.ip("link", "set", "lo", "up")
+        self.run("ethtool", "-K", port.interface, "tx", "off")
+        for name in ("accept_dad=0", "router_solicitations=0"):
+            self.run("sysctl", "-qw", f"net.ipv6.conf.{port.interface}.{name}")
+        self.ip("link", "set", port.interface, "address", port.mac, "up")
+        self.ip("address", "add", f"{self.v4}/24", "dev", port.interface)
+        self.ip("address", "add", f"{self.v6}/64", "dev", port.interface, "nodad")
+
+    def unplug(self) -> None:
+        for each in self._sockets:
+            each.close()
+        self._sockets.clear()
+        self.cloud.machine.apply(RemovePort(self.port.interface), lambda share: None)
+        if Path(f"/run/netns/{self.namespace}").exists():
+            run("ip", "netns", "del", self.namespace)
+
+    def _vlan(self) -> int:
+        unit = Unit(Kind.NETWORK, self.port.network_id)
+        with self.cloud.context.store.read() as session:
+            found = snapshot.read(session, self.cloud.settings.host, [unit])
+        return found.vlans[self.port.network_id]
+
+    def run(self, *argv: str) -> str:
+        return run("ip", "netns", "exec", self.namespace, *argv)
+
+    def ip(self, *argv: str) -> str:
+        return run("ip", "-n", self.namespace, *argv)
+
+    # Sockets
+
+    def socket(self, family: int, kind: int, protocol: int = 0) -> socket.socket:
+        with inside(self.namespace):
+            made = socket.socket(family, kind, protocol)
+        made.settimeout(_PATIENCE)
+        self._sockets.append(made)
+        return made
+
+    def listen(self, version: int, port: int) -> socket.socket:
+        server = self.socket(_family(version), socket.SOCK_STREAM)
+        server.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        server.bind((self.address(version), port))
+        server.listen()
+        return server
+
+    def datagrams(self, version: int, port: int = 0, *, any_address: bool = False) -> socket.socket:
+        made = self.socket(_family(version), socket.SOCK_DGRAM)
+        made.setsockopt(socket.SOL_SOCKET, socket.SO_BROADCAST, 1)
+        made.bind(("" if any_address else self.address(version), port))
+        return made
+
+    def connect(self, other: Station, version: int, port: int) -> socket.socket | None:
+        """A TCP connection; None where it is not let through."""
+        client = self.socket(_family(version), socket.SOCK_STREAM)
+        try:
+            client.connect((other.address(version), port))
+        except TimeoutError:
+            return None
+        return client
+
+    def sends(self, other: Station, version: int, port: int) -> bool:
+        """Whether a datagram arrives and its answer comes back."""
+        there, here = other.datagrams(version, port), self.datagrams(version)
+        token = secrets.token_bytes(8)
+        here.sendto(token, (other.address(version), port))
+        try:
+            data, sender = there.recvfrom(64)
+            there.sendto(data, sender)
+            return here.recv(64) == token
+        except TimeoutError:
+            return False
+        finally:
+            there.close()
+            here.close()
+
+    def pings(self, address: str) -> bool:
+        """Whether an echo comes back (an ICMP datagram socket, as ping(8) uses it)."""
+        version = 6 if ":" in address else 4
+        protocol = socket.IPPROTO_ICMPV6 if version == 6 else socket.IPPROTO_ICMP
+        asker = self.socket(_family(version), socket.SOCK_RAW, protocol)
+        number = secrets.randbelow(0xFFFF)
+        asked, answered = (128, 129) if version == 6 else (8, 0)
+        body = struct.pack("!BBHHH", asked, 0, 0, number, 1)
+        if version == 4:
+            total = sum(struct.unpack("!4H", body))
+            body = struct.pack("!BBHHH", asked, 0, ~((total >> 16) + total) & 0xFFFF, number, 1)
+        asker.sendto(body, (address, 0))
+        with suppress(TimeoutError):
+            while True:
+                data = asker.recv(2048)
+                data = data if version == 6 else data[(data[0] & 15) * 4 :]
+                if data[0] == answered and struct.unpack("!H", data[4:6])[0] == number:
+                    return True
+        return False
+
+    def wire(self) -> Wire:
+        """The interface itself: frames as they are."""
+        made = self.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.ntohs(3))
+        made.bind((self.port.interface, 3))
+        return Wire(made)
+
+
+class Wire:
+    """A packet socket: sends any frame, and tells what came in."""
+
+    def __init__(self, made: socket.socket) -> None:
+        self._socket = made
+
+    def send(self, frame: bytes) -> None:
+        self._socket.send(frame)
+
+    def caught(self, wanted: Callable[[bytes], bool]) -> bool:
+        """Whether such a frame comes in before the patience ends. What we sent is not counted."""
+        with suppress(TimeoutError):
+            while True:
+                frame, (_, _, kind, *_) = self._socket.recvfrom(4096)
+                if kind != socket.PACKET_OUTGOING and wanted(frame):
+                    return True
+        return False
+
+
+class Flood:
+    """Datagrams one after another, each answered: how many were lost."""
+
+    def __init__(self, source: Station, target: Station, port: int) -> None:
+        self.sent = self.lost = 0
+        self._there, self._here = target.datagrams(4, port), source.datagrams(4)
+        self._target = (target.v4, port)
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run)
+
+    def __enter__(self) -> Flood:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._stop.set()
+        self._thread.join()
+
+    def _run(self) -> None:
+        while not self._stop.is_set():
+            self._here.sendto(self.sent.to_bytes(8), self._target)
+            self.sent += 1
+            try:
+                data, sender = self._there.recvfrom(64)
+                self._there.sendto(data, sender)
+                self._here.recv(64)
+            except TimeoutError:
+                self.lost += 1
+
+
+def _family(version: int) -> int:
+    return socket.AF_INET6 if version == 6 else socket.AF_INET
+
+
+def namespace_name() -> str:
+    return f"t-fw-{os.getpid()}-{secrets.token_hex(2)}"
