@@ -190,7 +190,8 @@ class Instances(Service):
 
     def start(self, *refs: str) -> None:
         """Run stopped, paused or suspended instances."""
-        self._each("start", refs, _start)
+        states = self.context.machine.libvirt.states()
+        self._each("start", refs, lambda row: _start(row, states.get(row.id)))
 
     def stop(self, *refs: str) -> None:
         """Shut instances down: the guest is asked, and after a while the plug is pulled."""
@@ -342,12 +343,13 @@ def _check_image(image: Image, flavor: Flavor) -> None:
         raise Refused("flavor.too_small", text)
 
 
-def _start(row: Instance) -> None:
-    if row.power is not Power.RUNNING:
-        # A paused or suspended guest goes on; only a stopped one boots anew.
-        if row.power is Power.STOPPED:
-            row.boots += 1
-        row.power = Power.RUNNING
+def _start(row: Instance, found: tuple[State, Reason] | None) -> None:
+    # A paused or suspended guest goes on. One that is off boots anew, also where it went off by
+    # itself and its record has not followed yet.
+    went_off = found is not None and found == (State.SHUTOFF, Reason.GUEST)
+    if row.power is Power.STOPPED or went_off:
+        row.boots += 1
+    row.power = Power.RUNNING
 
 
 def _power(row: Instance, wanted: Power, *allowed: Power) -> None:
