@@ -1,4 +1,4 @@
-"""Which cloud, and as whom. Imports next to nothing, so that a screen can be shown early."""
+"""Which cloud, and as whom. Imports next to nothing: a screen can be shown before the rest."""
 
 from __future__ import annotations
 
