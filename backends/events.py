@@ -1,4 +1,4 @@
-"""What happens to a cloud, as it happens: its domains, its switch, its records; in bursts made one."""
+"""What happens to a cloud: its domains, its switch, its records; a burst of it told as one."""
 
 from __future__ import annotations
 
