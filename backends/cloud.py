@@ -25,9 +25,11 @@ from backends.traits import datapath, domain_type
 
 if TYPE_CHECKING:
     from backends.plan.plan import Plan
+    from backends.services.connection import ConnectionTables
     from backends.services.drift import Drift
     from backends.services.flavor import Flavors
     from backends.services.floating_ip import FloatingIps
+    from backends.services.flow import Flows
     from backends.services.identity import Identity
     from backends.services.image import Images
     from backends.services.instance import Instances
@@ -182,6 +184,18 @@ class Cloud:
         from backends.services.drift import Drift
 
         return Drift(self.context)
+
+    @cached_property
+    def flows(self) -> Flows:
+        from backends.services.flow import Flows
+
+        return Flows(self.context)
+
+    @cached_property
+    def connections(self) -> ConnectionTables:
+        from backends.services.connection import ConnectionTables
+
+        return ConnectionTables(self.context)
 
     def preview(self, verb: Callable[[], object]) -> Plan:
         """What a verb would do, not done: `cloud.preview(lambda: cloud.volumes.delete(id))`."""

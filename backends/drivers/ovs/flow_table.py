@@ -8,7 +8,9 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from backends.drivers.ovs import actions, match
+from backends.drivers.ovs.actions import text_of as action_text
+from backends.drivers.ovs.match import Match, match_of
+from backends.drivers.ovs.match import text_of as match_text
 
 # ofp_flow_stats: what stands before the match.
 _STATS = np.dtype(
@@ -97,9 +99,17 @@ class FlowTable:
         padded = int(self._match_length[row]) + 7 & ~7
         return self._raw[start + _MATCH + padded : start + int(self._length[row])]
 
-    def fields(self, row: int) -> match.Match:
+    def fields(self, row: int) -> Match:
         """What a flow matches, by field."""
-        return match.match_of(self.raw_match(row))
+        return match_of(self.raw_match(row))
+
+    def match(self, row: int) -> str:
+        """The same in ovs-ofctl's words, without the priority."""
+        return match_text(self.raw_match(row))
+
+    def actions(self, row: int) -> str:
+        """What a flow does, in ovs-ofctl's words."""
+        return action_text(self.raw_actions(row))
 
     def row(self, row: int) -> Flow:
         """One of them, decoded."""
@@ -112,8 +122,8 @@ class FlowTable:
             float(self.age[row]),
             int(self.idle[row]),
             int(self.hard[row]),
-            match.text_of(self.raw_match(row)),
-            actions.text_of(self.raw_actions(row)),
+            self.match(row),
+            self.actions(row),
         )
 
     def rows(self) -> Iterator[Flow]:
@@ -131,7 +141,7 @@ class FlowTable:
         ) in zip(*(column.tolist() for column in columns), strict=True):  # fmt: skip
             yield Flow(
                 table, priority, cookie, packets, octets, age, idle, hard,
-                match.text_of(raw[match_at:match_end]), actions.text_of(raw[actions_at:end]),
+                match_text(raw[match_at:match_end]), action_text(raw[actions_at:end]),
             )  # fmt: skip
 
     def keys(self) -> list[bytes]:
