@@ -33,7 +33,7 @@ class Explained:
 class FlowRow:
     """One flow with its counters. What it matches and does is decoded when it is asked for."""
 
-    __slots__ = ("_listing", "_number", "age", "bridge", "octets", "owner", "packets", "priority",
+    __slots__ = ("_listing", "_number", "bridge", "octets", "owner", "packets", "priority",
                  "rate", "speed", "table")  # fmt: skip
 
     def __init__(
@@ -65,6 +65,11 @@ class FlowRow:
     def actions(self) -> str:
         """What it does, as ovs-ofctl writes it."""
         return self._listing.flows.actions(self._number)
+
+    @property
+    def age(self) -> float:
+        """Seconds since it was written."""
+        return float(self._listing.flows.age[self._number])
 
     @property
     def cookie(self) -> int:
