@@ -53,10 +53,9 @@ def list_(job: Job) -> Rows:
 
 
 def _counts(found: ConnectionListing, by: str) -> Rows:
-    counts = {"zone": found.by_zone, "instance": found.by_instance, "state": found.by_state}[by]()
-    return Rows(
-        (by.capitalize(), "Connections"), [(each.what, each.connections) for each in counts]
-    )
+    count = {"zone": found.by_zone, "instance": found.by_instance, "state": found.by_state}[by]
+    cells = [(each.what, each.connections) for each in count()]
+    return Rows((by.capitalize(), "Connections"), cells)
 
 
 def _named(text: str, title: str, address: str) -> str:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 def list_(job: Job) -> Rows:
     args, flows = job.args, job.cloud.flows
-    before = []
+    before: Sequence[FlowListing] = ()
     listings = flows.list(args.bridge, table=args.table)
     if args.seconds:
         time.sleep(args.seconds)
