@@ -123,7 +123,8 @@ def _way_out(records: Records, facts: Facts, settings: Settings) -> Iterator[Ste
     if found is None or not found.up or found.addresses != addresses:
         mtu = min((each.mtu for each in networks(records)), default=1500)
         checksums = settings.datapath != "netdev"
-        yield SetInterface("", name, "", mtu, addresses, checksums)
+        # A bridge that was made anew has another MAC, and routers remember the old one.
+        yield SetInterface("", name, "", mtu, addresses, checksums, announce=True)
     if not addresses:
         if "" in facts.rules:
             yield RemoveRules("", HOST_FAMILY, settings.host_table)

@@ -96,6 +96,18 @@ def parse_pools(texts: Sequence[tuple[str, str]], network: IPNetwork) -> list[Po
     return pools
 
 
+def made_of(mac: str, network: IPNetwork) -> str | None:
+    """The address that a guest with this MAC makes itself of an advertised prefix (RFC 4862).
+
+    None where it makes none: only of 64 bits is there one (RFC 4291, appendix A).
+    """
+    if network.version == 4 or network.prefixlen != 64:
+        return None
+    first, *rest = bytes.fromhex(mac.replace(":", ""))
+    identifier = bytes([first ^ 2, *rest[:2], 0xFF, 0xFE, *rest[2:]])
+    return str(network[int.from_bytes(identifier)])
+
+
 def next_free(pools: Sequence[Pool], taken: Collection[str]) -> IPAddress:
     """The lowest free address of the pools. Raises Refused `network.address.exhausted`."""
     used = {ipaddress.ip_address(text) for text in taken}

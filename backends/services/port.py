@@ -251,11 +251,14 @@ def take_address(
 ) -> Address:
     """Give a port an address of a subnet. Within a write transaction, thus exactly once.
 
-    Only a router (`gateway`) can have the subnet's gateway address.
+    Only a router (`gateway`) can have the subnet's gateway address. Without DHCP, an IPv6 address
+    that nobody asked for is the one that the guest makes itself.
 
     Raises Refused `network.address.exhausted`, `.outside`, `.taken`.
     """
     taken = set(session.exec(select(Address.address).where(Address.subnet_id == subnet.id)))
+    if wanted is None and not subnet.enable_dhcp:
+        wanted = addresses.made_of(port.mac, addresses.parse_network(subnet.cidr))
     if wanted is None:
         pools = [
             (addresses.parse_address(pool["start"]), addresses.parse_address(pool["end"]))

@@ -211,11 +211,13 @@ class Lab:
                 yield f"process {process.info['name']} {re.findall(_UUID, ' '.join(words))[:1]}"
 
     def _links(self) -> Iterator[str]:
-        """Namespaces and taps of the networks and ports that there were ever records of."""
+        """Namespaces, interfaces and tables of what there were ever records of."""
+        if f"quarterdeck-{self.name}" in run("nft", "list", "tables").split():
+            yield "table on the host"
         known = self.known_ids()
         for path in (Path("/run/netns"), Path("/sys/class/net")):
             for entry in path.iterdir() if path.is_dir() else ():
-                owner = entry.name.removeprefix("qdhcp-").removeprefix("tap")
+                owner = re.sub(r"^(qdhcp-|qrouter-|tap|qr-|qg-)", "", entry.name)
                 if any(id_.startswith(owner) for id_ in known if len(owner) >= 11):
                     yield f"link {entry.name}"
 
