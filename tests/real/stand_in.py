@@ -184,11 +184,12 @@ def plug(cloud: Cloud, port_id: str, name: str, *, gateway: str = "") -> StandIn
     return guest
 
 
-def plug_outside(cloud: Cloud, name: str, address: str, interface: str) -> StandIn:
-    """A namespace as a machine on the external network, of nobody's cloud."""
+def plug_outside(cloud: Cloud, name: str, address: str, interface: str, vlan: int = 0) -> StandIn:
+    """A namespace as a machine on the external bridge, of nobody's cloud; in a VLAN of the wire."""
     bridge = cloud.settings.external_bridge
-    run("ovs-vsctl", "add-port", bridge, interface, "--", "set", "Interface", interface,
-        "type=internal")  # fmt: skip
+    tag = [f"tag={vlan}"] if vlan else []
+    more = ("--", "set", "Interface", interface, "type=internal")
+    run("ovs-vsctl", "add-port", bridge, interface, *tag, *more)
     outside = StandIn(name, interface)
     outside.settle(address)
     return outside

@@ -76,10 +76,11 @@ class Town:
         """Have the switch know what was plugged by hand."""
         cloud.context.converge("repair", [Unit(Kind.FIREWALL, cloud.settings.host)])
 
-    def outsider(self, name: str, last: int) -> StandIn:
+    def outsider(self, name: str, last: int, *, address: str = "", vlan: int = 0) -> StandIn:
+        """A machine outside: on the external network, or with this address in a VLAN."""
         interface = f"o{self.token}{name[:8]}"
-        address = f"{self.outer}.{last}/24"
-        found = plug_outside(self.cloud, f"q{self.token}-{name}", address, interface)
+        address = address or f"{self.outer}.{last}/24"
+        found = plug_outside(self.cloud, f"q{self.token}-{name}", address, interface, vlan)
         self.stand_ins.append(found)
         self._outside.append(interface)
         return found
