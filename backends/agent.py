@@ -60,7 +60,7 @@ class Agent:
             self._report(str(error))
             return False
         for step in planned.steps:
-            self._report(step.text)
+            self._report(planned.words(step))
         self._back_off = _BACK_OFF
         return True
 

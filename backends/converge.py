@@ -13,6 +13,7 @@ from backends.journal import Journal
 from backends.locks import unit_lock
 from backends.plan.converge import order, plan_unit, record_of
 from backends.plan.converge import plan as plan_all
+from backends.plan.names import names, readable
 from backends.plan.plan import FollowGuest, Plan
 from backends.records import snapshot
 from backends.records.instance import Power
@@ -92,8 +93,9 @@ class Converger:
             planned = plan_unit(unit, records, self._facts(records, [unit]), self.settings)
             if planned is None:
                 return
+            named = names(records) if planned.steps else {}
             for step in planned.steps:
-                self._apply(unit, step, journal)
+                self._apply(unit, step, journal, readable(step.text, named))
             if planned.removes or planned.settles:
                 with self.store.write() as session:
                     settle(session, planned, self.machine)
@@ -102,8 +104,8 @@ class Converger:
             if not planned.settles:
                 return
 
-    def _apply(self, unit: Unit, step: Step, journal: Journal) -> None:
-        journal.start(unit, step.text)
+    def _apply(self, unit: Unit, step: Step, journal: Journal, text: str) -> None:
+        journal.start(unit, text)
         try:
             if isinstance(step, FollowGuest):
                 self._follow(step)

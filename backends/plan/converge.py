@@ -7,6 +7,7 @@ from collections.abc import Callable, Collection
 from backends.drivers.facts import Facts
 from backends.plan import host, image, instance, network, project, router, volume
 from backends.plan.firewall import plan as firewall
+from backends.plan.names import names
 from backends.plan.plan import Plan, UnitPlan
 from backends.records.snapshot import Records
 from backends.records.unit import Kind, Unit
@@ -41,7 +42,7 @@ def plan(
     """The plan of these units, or of every unit. Pure."""
     wanted = order(records, records.units() if units is None else units)
     plans = (plan_unit(unit, records, facts, settings) for unit in wanted)
-    return Plan(tuple(each for each in plans if each is not None))
+    return Plan(tuple(each for each in plans if each is not None), names(records))
 
 
 def order(records: Records, units: Collection[Unit]) -> list[Unit]:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 
 from backends.drivers.step import Step
+from backends.plan.names import readable
 from backends.records.unit import Unit
 
 
@@ -51,6 +52,12 @@ class Plan:
     """Unit plans in the order they are to be applied. An empty plan is a cloud in order."""
 
     units: tuple[UnitPlan, ...] = ()
+    # Names by id, for whoever shows the plan; no part of what is planned.
+    names: Mapping[str, str] = field(default_factory=dict, compare=False, repr=False)
+
+    def words(self, what: Step | Problem) -> str:
+        """A step's or a problem's line as a person reads it: names instead of ids."""
+        return readable(what.text, self.names)
 
     @property
     def steps(self) -> Iterator[Step]:

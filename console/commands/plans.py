@@ -13,8 +13,10 @@ if TYPE_CHECKING:
 
 def output_of(plan: Plan, *, as_rows: bool) -> Rows | Text:
     """Numbered lines, or rows where a format was asked for."""
-    rows = [(str(unit.unit), "step", step.text) for unit in plan.units for step in unit.steps] + [
-        (str(unit.unit), "problem", f"{problem.text} [{problem.code}]")
+    rows = [
+        (str(unit.unit), "step", plan.words(step)) for unit in plan.units for step in unit.steps
+    ] + [
+        (str(unit.unit), "problem", f"{plan.words(problem)} [{problem.code}]")
         for unit in plan.units
         for problem in unit.problems
     ]

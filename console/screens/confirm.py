@@ -96,18 +96,24 @@ def described(plan: Plan) -> Content:
         if number >= _SHOWN:
             lines.append(Content.styled(f"… and {steps - number} more steps", "dim"))
             break
-        lines += _unit_lines(unit, number)
+        lines += _unit_lines(plan, unit, number)
         number += len(unit.steps)
     return Content("\n").join(lines)
 
 
-def _unit_lines(unit: UnitPlan, number: int) -> list[Content]:
+def _unit_lines(plan: Plan, unit: UnitPlan, number: int) -> list[Content]:
     going = Content.styled("  goes", "$text-error") if unit.removes else Content("")
-    lines = [Content.assemble((unit.unit.kind.value, "$accent"), f" {unit.unit.id}", going)]
+    lines = [
+        Content.assemble(
+            (unit.unit.kind.value, "$accent"),
+            f" {_clean(plan.names.get(unit.unit.id, unit.unit.id))}",
+            going,
+        )
+    ]
     for position, step in enumerate(unit.steps, number + 1):
-        lines.append(Content.assemble((f"{position:>4} ", "dim"), _clean(step.text)))
+        lines.append(Content.assemble((f"{position:>4} ", "dim"), _clean(plan.words(step))))
     for problem in unit.problems:
-        text = f"   ! {_clean(problem.text)} [{problem.code}]"
+        text = f"   ! {_clean(plan.words(problem))} [{problem.code}]"
         lines.append(Content.styled(text, "bold $text-error"))
     if unit.settles and not unit.steps:
         lines.append(Content.styled("     the record learns what the machine is", "dim"))

@@ -10,7 +10,7 @@ from console.widgets.column import Column
 
 if TYPE_CHECKING:
     from backends.cloud import Cloud
-    from backends.plan.plan import UnitPlan
+    from backends.plan.plan import Plan, UnitPlan
     from backends.records.unit import Unit
 
 
@@ -51,8 +51,7 @@ class Drift(TablePanel):
     def fetch(self, cloud: Cloud, everyone: bool) -> Sequence[Any]:
         """All differences, now."""
         found = cloud.drift.show()
-        names = _names(cloud)
-        items = [item for unit in found.plan.units if unit for item in _of_unit(unit, names)]
+        items = [item for unit in found.plan.units if unit for item in _of_unit(found.plan, unit)]
         items += [
             Item(None, each.kind, each.id, each.id, f"orphan: {each.evidence}", "orphan",
                  len(each.steps))
@@ -100,20 +99,14 @@ class Drift(TablePanel):
         self.desk.perform("Repair all", lambda c: c.drift.repair(), dangerous=True)
 
 
-def _of_unit(planned: UnitPlan, names: dict[str, str]) -> Iterable[Item]:
+def _of_unit(plan: Plan, planned: UnitPlan) -> Iterable[Item]:
     kind, id_ = planned.unit.kind.value, planned.unit.id
-    name = names.get(id_, id_)
+    name = plan.names.get(id_, id_)
     for problem in planned.problems:
-        yield Item(planned.unit, kind, id_, name, problem.text, problem.code, 0)
+        yield Item(planned.unit, kind, id_, name, plan.words(problem), problem.code, 0)
     if planned.steps or planned.removes or planned.settles:
-        first = next((step.text for step in planned.steps), "the record learns what the machine is")
+        first = next(
+            (plan.words(step) for step in planned.steps), "the record learns what the machine is"
+        )
         more = f" (+{len(planned.steps) - 1})" if len(planned.steps) > 1 else ""
         yield Item(planned.unit, kind, id_, name, first + more, "", len(planned.steps))
-
-
-def _names(cloud: Cloud) -> dict[str, str]:
-    names = {row.id: row.name for row in cloud.instances.recorded(all_projects=True)}
-    names |= {each.id: each.name for each in cloud.networks.list(all_projects=True)}
-    names |= {each.id: each.name for each in cloud.images.list(all_projects=True)}
-    names |= {row.volume.id: row.volume.name for row in cloud.volumes.list(all_projects=True)}
-    return names | {each.id: each.name for each in cloud.identity.projects()}

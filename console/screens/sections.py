@@ -107,8 +107,8 @@ def _differences(cloud: Cloud, noun: str, id_: str) -> list[Row]:
         plan = cloud.context.converger.plan([Unit(Kind(noun), id_)])
     except QuarterdeckError as error:
         return [("", str(error), "bad")]
-    rows = [("missing", step.text, "bad") for step in plan.steps]
-    rows += [(problem.code, problem.text, "bad") for problem in plan.problems]
+    rows = [("missing", plan.words(step), "bad") for step in plan.steps]
+    rows += [(problem.code, plan.words(problem), "bad") for problem in plan.problems]
     return rows or [("", "no difference", "good")]
 
 
