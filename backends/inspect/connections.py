@@ -102,8 +102,8 @@ def _end(address: str, port: int, networks: list[str], names: Names) -> End:
 
 
 def _project(place: Source, owner: Port | None, network: Network | None) -> str:
-    """The instance's project before the router's: a shared network is used by many."""
-    if owner is not None and owner.device_id:
+    """The port's project before the place's: a shared network is used by many."""
+    if owner is not None:
         return owner.project_id
     return place.project_id or (network.project_id if network is not None else "")
 

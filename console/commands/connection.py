@@ -44,7 +44,17 @@ def list_(job: Job) -> Rows:
             cells += (connection.zone, connection.mark, connection.timeout,
                       sum(connection.packets), sum(connection.octets), each.project_id)  # fmt: skip
         rows.append((each.id, *cells))
-    columns = ("ID", "Place", "Protocol", "State", "From", "To", "NAT", "Floating IP", "Network")
+    columns: tuple[str, ...] = (
+        "ID",
+        "Place",
+        "Protocol",
+        "State",
+        "From",
+        "To",
+        "NAT",
+        "Floating IP",
+        "Network",
+    )
     if args.long:
         columns += ("Zone", "Mark", "Timeout", "Packets", "Bytes", "Project")
     if len(rows) < len(found):

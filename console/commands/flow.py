@@ -10,6 +10,9 @@ from console.commands.job import Job
 from console.commands.output import Fields, Rows
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from backends.inspect.flow_listing import FlowListing
     from backends.records.security import SecurityGroup, SecurityGroupRule
 
 
@@ -19,12 +22,9 @@ def list_(job: Job) -> Rows:
     listings = flows.list(args.bridge, table=args.table)
     if args.seconds:
         time.sleep(args.seconds)
-        before, listings = (
-            listings,
-            flows.list(
-                args.bridge, table=args.table, known=listings[0].names if listings else None
-            ),
-        )
+        before = listings
+        known = listings[0].names if listings else None
+        listings = flows.list(args.bridge, table=args.table, known=known)
     rows = list(flows.rows(listings, before, port=args.port))
     if args.busiest:
         rows.sort(key=lambda row: (-row.rate, -row.packets))
