@@ -28,7 +28,7 @@ def names(records: Records) -> dict[str, str]:
         records.instances,
     ):
         for id_, row in table.items():
-            if row.name:  # type: ignore[attr-defined]
+            if row.name:
                 found[id_] = row.name
     return found
 
