@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from backends.inspect.connection_listing import ConnectionListing
 
 _ORDERS = ("octets", "packets", "timeout", "zone")
+_COLUMNS = ("ID", "Place", "Protocol", "State", "From", "To", "NAT", "Floating IP", "Network")
+_LONG = (*_COLUMNS, "Zone", "Mark", "Timeout", "Packets", "Bytes", "Project")
 _COUNTS = ("zone", "instance", "state")
 
 
@@ -44,19 +46,7 @@ def list_(job: Job) -> Rows:
             cells += (connection.zone, connection.mark, connection.timeout,
                       sum(connection.packets), sum(connection.octets), each.project_id)  # fmt: skip
         rows.append((each.id, *cells))
-    columns: tuple[str, ...] = (
-        "ID",
-        "Place",
-        "Protocol",
-        "State",
-        "From",
-        "To",
-        "NAT",
-        "Floating IP",
-        "Network",
-    )
-    if args.long:
-        columns += ("Zone", "Mark", "Timeout", "Packets", "Bytes", "Project")
+    columns = _LONG if args.long else _COLUMNS
     if len(rows) < len(found):
         job.say(f"{len(rows):,} of {len(found):,} connections; --limit shows more")
     return Rows(columns, rows)
