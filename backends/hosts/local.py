@@ -7,7 +7,6 @@ import errno
 import os
 import shutil
 import subprocess
-import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -81,23 +80,27 @@ class LocalHost:
     def write_text(self, path: Path, text: str, mode: int = 0o600) -> None:
         self._refuse_if_read_only(path)
         self.make_dir(path.parent)
-        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+        draft = _draft(path)
         try:
-            with os.fdopen(handle, "w", encoding="utf-8") as file:
+            # A draft that a killed process left is written over: nobody else has it by now.
+            draft.unlink(missing_ok=True)
+            flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL
+            with os.fdopen(os.open(draft, flags, 0o600), "w", encoding="utf-8") as file:
                 file.write(text)
                 file.flush()
                 os.fchmod(file.fileno(), mode)
                 os.fsync(file.fileno())
-            os.replace(temporary, path)
+            os.replace(draft, path)
         except OSError as error:
             with contextlib.suppress(OSError):
-                os.unlink(temporary)
+                draft.unlink(missing_ok=True)
             raise disk_error(error, path) from error
 
     def remove(self, path: Path) -> None:
         self._refuse_if_read_only(path)
         try:
             path.unlink(missing_ok=True)
+            _draft(path).unlink(missing_ok=True)
         except NotADirectoryError:
             return
         except OSError as error:
@@ -141,6 +144,11 @@ class LocalHost:
 
     def _refuse(self, what: str) -> None:
         raise Refused("host.readonly", f"read-only: {what} would change the machine")
+
+
+def _draft(path: Path) -> Path:
+    """Where a file's new text is written before it takes the file's name."""
+    return path.with_name(f".{path.name}.draft")
 
 
 def disk_error(error: OSError, path: Path) -> MachineFailed:
