@@ -21,10 +21,12 @@ from backends.access import Access
 from backends.cloud import Cloud
 from backends.drivers.machine import Machine
 from backends.errors import QuarterdeckError
+from backends.hosts import LocalHost
 from backends.journal import Journal
 from tests.real.life.scripts import SCRIPTS
 
 STEP = "step"
+INSIDE = "inside:"
 # Where to look up the function, its name, the word for it, and which argument says more.
 _WATCHED: tuple[tuple[Any, str, str, int], ...] = (
     (Machine, "apply", STEP, 1),
@@ -36,6 +38,9 @@ _WATCHED: tuple[tuple[Any, str, str, int], ...] = (
     (Journal, "__exit__", "let go of the operation", 0),
     (backends.converge, "settle", "settle", 1),
     (backends.context, "doom", "doom", 1),
+    # Inside steps that are made of several changes.
+    (LocalHost, "run", INSIDE, 1),
+    (os, "replace", INSIDE, 1),
 )
 
 
@@ -56,6 +61,8 @@ class Points:
 
         @functools.wraps(original)
         def watched(*args: Any, **named: Any) -> Any:
+            if named.get("reads"):
+                return original(*args, **named)
             text = f"{word} {_words(args[argument])}".strip()
             self.reach(f"before {text}")
             try:
@@ -69,6 +76,8 @@ class Points:
 def _words(value: object) -> str:
     if isinstance(value, Journal):
         return value.operation.verb
+    if isinstance(value, list | tuple):
+        return " ".join(map(str, value))
     text = getattr(value, "text", value)
     return str(text if isinstance(text, str) else getattr(value, "unit", value))
 

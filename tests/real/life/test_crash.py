@@ -6,17 +6,21 @@ import random
 import signal
 import subprocess
 import sys
+from collections.abc import Sequence
+from itertools import zip_longest
 from pathlib import Path
 
 import pytest
 
 from backends.records.operation import Outcome
 from tests.real.lab import Lab
+from tests.real.life.crasher import INSIDE
 from tests.real.life.scripts import SCRIPTS
 
 _ROOT = Path(__file__).parents[3]
 _SAMPLE = 3  # points of each script in an ordinary run
 _PARTS = 6  # of the run of all points
+SCRIPT_NAMES = ("launch", "delete")
 
 
 class Crashes:
@@ -26,10 +30,27 @@ class Crashes:
         self.lab = lab
         self.points: dict[str, list[str]] = {}
         self.ends: dict[str, str] = {}
-        for script in ("launch", "delete"):
+        for script in SCRIPT_NAMES:
             self.points[script] = crasher(lab, script).stdout.splitlines()
             lab.assert_in_order()
             self.ends[script] = lab.shape()
+
+    def of(self, script: str, *, inside: bool = False) -> list[int]:
+        """The script's points between its steps, or inside them."""
+        points = enumerate(self.points[script])
+        return [number for number, text in points if (INSIDE in text) is inside]
+
+    def take_turns(self, launches: Sequence[int], deletions: Sequence[int]) -> None:
+        """Kill a launch, then a deletion of what was launched, and so on."""
+        for launch, deletion in zip_longest(launches, deletions):
+            if launch is None:
+                SCRIPTS["launch"](self.lab.cloud)
+            else:
+                self.kill("launch", launch)
+            if deletion is None:
+                SCRIPTS["delete"](self.lab.cloud)
+            else:
+                self.kill("delete", deletion)
 
     def kill(self, script: str, point: int) -> None:
         """Kill the script at a point; then start again, and compare with the undisturbed end."""
@@ -67,25 +88,19 @@ def crashes(lab: Lab) -> Crashes:
 
 def test_a_sample_of_points_that_changes_with_the_commit(crashes: Crashes) -> None:
     chance = random.Random(commit())
-    chosen = {
-        name: chance.sample(range(len(each)), _SAMPLE) for name, each in crashes.points.items()
-    }
-    for launch, delete in zip(chosen["launch"], chosen["delete"], strict=True):
-        crashes.kill("launch", launch)
-        crashes.kill("delete", delete)
+    crashes.take_turns(*(chance.sample(crashes.of(name), _SAMPLE) for name in SCRIPT_NAMES))
 
 
 @pytest.mark.long
 @pytest.mark.parametrize("part", range(_PARTS))
-def test_every_point(crashes: Crashes, part: int) -> None:
-    launches = list(range(part, len(crashes.points["launch"]), _PARTS))
-    deletions = list(range(part, len(crashes.points["delete"]), _PARTS))
-    for number, launch in enumerate(launches):
-        crashes.kill("launch", launch)
-        if number < len(deletions):
-            crashes.kill("delete", deletions[number])
-        else:
-            SCRIPTS["delete"](crashes.lab.cloud)
+def test_every_point_between_steps(crashes: Crashes, part: int) -> None:
+    crashes.take_turns(*(crashes.of(name)[part::_PARTS] for name in SCRIPT_NAMES))
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("part", range(_PARTS))
+def test_every_point_inside_steps(crashes: Crashes, part: int) -> None:
+    crashes.take_turns(*(crashes.of(name, inside=True)[part::_PARTS] for name in SCRIPT_NAMES))
 
 
 def commit() -> str:
