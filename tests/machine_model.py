@@ -10,11 +10,12 @@ from backends.drivers.facts import Facts
 from backends.drivers.labels.steps import RemoveLabel, WriteLabel
 from backends.drivers.libvirt import steps as libvirt
 from backends.drivers.libvirt.facts import DomainFact, Reason, State
-from backends.drivers.namespaces.facts import Interface, Namespace
-from backends.drivers.namespaces.steps import AddNamespace, RemoveNamespace, SetInterface
+from backends.drivers.namespaces.facts import Namespace
+from backends.drivers.namespaces.steps import AddNamespace, RemoveNamespace
 from backends.drivers.ovs.facts import OvsBridge, OvsFacts, OvsPort
 from backends.drivers.ovs.steps import (
     AddBridge,
+    AddPatch,
     AddPort,
     ForgetConnections,
     RemoveBridge,
@@ -41,6 +42,7 @@ from backends.records.snapshot import Records
 from backends.records.tables import Image, Instance, Volume
 from backends.records.unit import Kind
 from backends.settings import Settings
+from tests.routing_model import RoutingModel
 
 
 class Model:
@@ -50,7 +52,7 @@ class Model:
         self.bridges: dict[str, OvsBridge] = {}
         self.sizes: dict[int, int] = {}
         self.ports: dict[str, OvsPort] = {}
-        self.namespaces: dict[str, Namespace] = {}
+        self.routing = RoutingModel()
         self.dhcp: dict[str, Dhcp] = {}
         self.labels: dict[tuple[str, str], str] = {}
         self.images: dict[str, ImageFile] = {}
@@ -62,18 +64,29 @@ class Model:
         """One look at it."""
         return Facts(
             OvsFacts(dict(self.bridges), dict(self.ports)),
-            dict(self.namespaces),
+            dict(self.routing.namespaces),
             dict(self.dhcp),
             dict(self.labels),
             dict(self.images),
             dict(self.files),
             dict(self.volumes),
             dict(self.domains),
+            self.routing.host,
+            dict(self.routing.rules),
+            dict(self.routing.advertising),
         )
+
+    @property
+    def namespaces(self) -> dict[str, Namespace]:
+        return self.routing.namespaces
+
+    @namespaces.setter
+    def namespaces(self, found: dict[str, Namespace]) -> None:
+        self.routing.namespaces = found
 
     def apply(self, step: Step) -> None:
         """Do the step. Applying it again changes nothing."""
-        for handle in (self._network, self._storage, self._compute):
+        for handle in (self._network, self.routing.apply, self._storage, self._compute):
             if handle(step):
                 return
         raise TypeError(f"the model knows no {step!r}")
@@ -85,6 +98,7 @@ class Model:
                 self.bridges[name] = OvsBridge(name, datapath, "secure", flows, dict(labels))
             case RemoveBridge(name):
                 self.bridges.pop(name, None)
+                self.ports = {key: p for key, p in self.ports.items() if p.bridge != name}
             case WriteFlows(bridge, cookie, _):
                 self.bridges[bridge] = replace(self.bridges[bridge], flows=cookie)
             case WriteFlowSets():
@@ -92,20 +106,22 @@ class Model:
             case ForgetConnections():
                 pass
             case AddPort(bridge, name, vlan, labels, internal):
-                numbers = [each.ofport for each in self.ports.values()]
+                numbers = [each.ofport for each in self.ports.values() if not each.peer]
                 number = (
                     self.ports[name].ofport if name in self.ports else max(numbers, default=0) + 1
                 )
                 self.ports[name] = OvsPort(name, bridge, vlan, internal, number, "", dict(labels))
+            case AddPatch(bridge, name, peer, number, labels):
+                self.ports[name] = OvsPort(
+                    name, bridge, ofport=number, labels=dict(labels), peer=peer
+                )
             case RemovePort(name):
                 self.ports.pop(name, None)
+                self.routing.unplug(name)
             case AddNamespace(name):
                 self.namespaces.setdefault(name, Namespace(name))
             case RemoveNamespace(name):
                 self.namespaces.pop(name, None)
-            case SetInterface(namespace, name, mac, mtu, addresses):
-                interface = Interface(name, mac, mtu, True, addresses)
-                self.namespaces[namespace] = Namespace(namespace, (interface,))
             case ServeDhcp(network_id, _, files):
                 self.dhcp[network_id] = Dhcp(network_id, digest(files), digest(files), 4711)
             case StopDhcp(network_id):
@@ -243,6 +259,7 @@ def _forget(records: Records, planned: UnitPlan) -> None:
         Kind.PROJECT: records.projects,
         Kind.IMAGE: records.images,
         Kind.NETWORK: records.networks,
+        Kind.ROUTER: records.routers,
         Kind.VOLUME: records.volumes,
         Kind.INSTANCE: records.instances,
     }[kind]

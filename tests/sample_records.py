@@ -6,7 +6,13 @@ import ipaddress
 import uuid
 from pathlib import Path
 
-from backends.records.network import OWNER_DHCP, OWNER_INSTANCE
+from backends.records.network import (
+    OWNER_DHCP,
+    OWNER_FLOATING,
+    OWNER_GATEWAY,
+    OWNER_INSTANCE,
+    OWNER_ROUTER,
+)
 from backends.records.snapshot import Records
 from backends.records.tables import (
     Address,
@@ -14,11 +20,13 @@ from backends.records.tables import (
     CloudRecord,
     Domain,
     Flavor,
+    FloatingIp,
     Image,
     Instance,
     Network,
     Port,
     Project,
+    Router,
     SecurityGroup,
     SecurityGroupRule,
     Subnet,
@@ -44,7 +52,7 @@ def ident(*parts: object) -> str:
 def records(
     instances: int = 1, *, per_network: int = 250, volumes: int = 0, made: bool = False
 ) -> Records:
-    """A cloud of one project. Instances sit `per_network` to a network; the first ones have a volume.
+    """A cloud of one project, `per_network` instances to a network; the first ones have a volume.
 
     `made` says that all of it exists already.
     """
@@ -157,3 +165,49 @@ def _add_volume(found: Records, number: int, made: bool) -> None:
         volume_id=volume.id, instance_id=instance_id, device="vdb", created_at=1.0
     )
     found.attachments[instance_id] = [attachment]
+
+
+def add_outside(found: Records) -> Network:
+    """An external network, flat, 203.0.113.0/24."""
+    network = Network(
+        id=ident("outside"), project_id=PROJECT, name="public", created_at=1.0, external=True,
+        network_type="flat", physical_network="provider",
+    )  # fmt: skip
+    found.networks[network.id] = network
+    found.vlans[network.id] = 99
+    subnet = Subnet(
+        id=ident("outside", "subnet"), network_id=network.id, project_id=PROJECT,
+        cidr="203.0.113.0/24", gateway_ip="203.0.113.1", enable_dhcp=False, dns_nameservers=[],
+        allocation_pools=[], host_routes=[], created_at=1.0,
+    )  # fmt: skip
+    found.subnets[network.id] = [subnet]
+    return network
+
+
+def add_router(found: Records, *networks: Network, outside: Network | None = None) -> Router:
+    """A router with the gateway addresses of the networks, and the tenth address outside."""
+    router = Router(
+        id=ident("router"), project_id=PROJECT, name="gate", host="deck", routes=[], created_at=1.0,
+        external_network_id=outside.id if outside else None,
+    )  # fmt: skip
+    found.routers[router.id] = router
+    for network in networks:
+        add_port(found, network, router.id, OWNER_ROUTER, 1)
+    if outside is not None:
+        add_port(found, outside, router.id, OWNER_GATEWAY, 10)
+    return router
+
+
+def add_float(found: Records, router: Router, port: Port, offset: int = 20) -> FloatingIp:
+    """A floating IP of the router's external network, lent to the port."""
+    outside = found.networks[router.external_network_id or ""]
+    row = FloatingIp(
+        id=ident("float", offset), project_id=PROJECT, network_id=outside.id,
+        floating_port_id=ident("port", ident("float", offset), outside.id),
+        address=f"203.0.113.{offset}", port_id=port.id, router_id=router.id, created_at=1.0,
+        fixed_address=found.addresses[port.id][0].address,
+    )  # fmt: skip
+    add_port(found, outside, row.id, OWNER_FLOATING, offset)
+    found.floats_of.setdefault(router.id, []).append(row)
+    found.floats_on.setdefault(outside.id, []).append(row)
+    return row
