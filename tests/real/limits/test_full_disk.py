@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import secrets
 import subprocess
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -71,23 +72,17 @@ class Small:
         destroy(self.access)
 
 
-def small_root(folder: Path) -> Iterator[Path]:
-    folder.mkdir()
+@pytest.fixture
+def root() -> Iterator[Path]:
+    # Not below pytest's folders: QEMU's user has to reach what is in it.
+    folder = Path(tempfile.mkdtemp(prefix="qdsmall"))
     mount = ("mount", "-t", "tmpfs", "-o", f"size={_SIZE},mode=711", "tmpfs", str(folder))
     subprocess.run(mount, check=True)
     try:
         yield folder
     finally:
         subprocess.run(["umount", str(folder)], check=True)
-
-
-@pytest.fixture
-def root(tmp_path: Path) -> Iterator[Path]:
-    # QEMU's user has to reach what is in it.
-    for each in (tmp_path, *tmp_path.parents):
-        if each.is_relative_to("/tmp/pytest-of-root"):
-            each.chmod(each.stat().st_mode | 0o111)
-    yield from small_root(tmp_path / "state")
+        folder.rmdir()
 
 
 @pytest.fixture(params=["records elsewhere", "records on it"])
