@@ -41,6 +41,8 @@ class Strangers:
         self.port = f"tap{self.ids[0][:11]}"
         self.namespaces = [f"qdhcp-{self.ids[1]}", f"qrouter-{self.ids[2]}"]
         self.table = f"quarterdeck-{self.suffix}"
+        self.group = f"quarterdeck-{self.suffix}"
+        self.device = ""
         self.dnsmasq: subprocess.Popen[bytes] | None = None
 
     def make(self) -> None:
@@ -64,7 +66,28 @@ class Strangers:
         run("nft", "add", "table", "inet", self.table)
         run("nft", "add", "chain", "inet", self.table, "input")
         run("nft", "add", "rule", "inet", self.table, "input", "tcp", "dport", "22", "counter")
+        self._fill_group()
         self._serve()
+
+    def _fill_group(self) -> None:
+        """A volume group in a file, with a volume that is named as ours are.
+
+        Its metadata alone: a machine without device-mapper activates nothing.
+        """
+        backing = self.folder / "disk"
+        backing.write_bytes(b"")
+        run("truncate", "--size=64M", backing)
+        self.device = run("losetup", "--find", "--show", backing).strip()
+        run("vgcreate", *self._lvm(), self.group, self.device)
+        inactive = ("--activate", "n", "--zero", "n", "--wipesignatures", "n")
+        name = f"volume-{self.ids[0]}"
+        run(
+            *("lvcreate", *self._lvm(), *inactive, "-n", name, "-L", "8m"),
+            *("--addtag", "quarterdeck", self.group),
+        )
+
+    def _lvm(self) -> tuple[str, ...]:
+        return ("--devices", self.device, "--config", "global{activation=0}")
 
     def _serve(self) -> None:
         """A dnsmasq of somebody else's, in a namespace that looks like one of ours."""
@@ -91,6 +114,8 @@ class Strangers:
             "ports": run("ovs-vsctl", "list-ports", self.bridge),
             "flows": run("ovs-ofctl", "--no-stats", "dump-flows", self.bridge),
             "link": json.loads(run("ip", "-j", "link", "show", self.port))[0]["address"],
+            "volumes": run("lvs", *self._lvm(), "-o", "lv_all", "--noheadings", self.group),
+            "group": run("vgs", *self._lvm(), "-o", "vg_all", "--noheadings", self.group),
             "table": run("nft", "list", "table", "inet", self.table),
             **{n: run("ip", "-n", n, "-br", "link") for n in self.namespaces},
             "dnsmasq": str(psutil.Process(self.dnsmasq.pid).create_time()),
@@ -107,6 +132,9 @@ class Strangers:
         for name in self.namespaces:
             run("ip", "netns", "delete", name, check=False)
         run("nft", "delete", "table", "inet", self.table, check=False)
+        if self.device:
+            run("vgremove", *self._lvm(), "--force", self.group, check=False)
+            run("losetup", "--detach", self.device)
 
 
 @pytest.fixture
@@ -149,7 +177,7 @@ def test_files_next_to_ours_keep_their_folder(lab: Lab) -> None:
     for path in mine:
         path.parent.mkdir(exist_ok=True)
         path.write_text("mine\n")
-    live(lab)
+    SCRIPTS["launch"](lab.cloud)
     lab.known_ids()
     lab.let_go()
     destroy(lab.access)
@@ -170,7 +198,8 @@ def test_clouds_beside_one_another_do_not_see_each_other(new_lab: Callable[[], L
     first, second = new_lab(), new_lab()
     SCRIPTS["launch"](first.cloud)
     before = first.shape(), definitions(first)
-    live(second)
+    for script in ("launch", "delete", "launch"):
+        SCRIPTS[script](second.cloud)
     assert {row.id for row in second.cloud.instances.list(all_projects=True)}.isdisjoint(
         row.id for row in first.cloud.instances.list(all_projects=True)
     )
