@@ -43,7 +43,7 @@ class FloatingIps(Service):
     ) -> FloatingIp:
         """Take an address of an external network, and lend it to `port` where one is given.
 
-        Raises Refused `network.not_external`, `network.subnet.missing`, `network.address.*`,
+        Raises Refused `network.subnet.missing`, `network.address.*`,
         `quota.exceeded`, and what `set` raises.
         """
         self.caller.require(Role.MEMBER, "create a floating IP")

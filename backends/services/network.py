@@ -350,7 +350,7 @@ class Networks(Service):
 def require_external(session: Session, ref: str) -> Network:
     """An external network by id or name, whoever owns it.
 
-    Raises NotFound `network.not_found`, Refused `network.not_external`.
+    Raises NotFound `network.not_found`.
     """
     named = (col(Network.id) == ref) | (col(Network.name) == ref)
     rows = session.exec(select(Network).where(col(Network.external), named)).all()

@@ -227,9 +227,9 @@ class Routers(Service):
     ) -> Router:
         """Lead out by an external network; `snat` says whether guests share the gateway's address.
 
-        Raises NotFound `network.not_found`; Refused `network.not_external`,
-        `network.subnet.missing`, `network.address.*`, `router.subnet.overlap`,
-        `router.gateway.in_use`, `router.gateway.missing` (nothing to change).
+        Raises NotFound `network.not_found`; Refused `network.subnet.missing`, `network.address.*`,
+        `router.subnet.overlap`, `router.gateway.in_use`, `router.gateway.missing` (nothing to
+        change).
         """
 
         def act(change: Change, row: Router) -> Router:
