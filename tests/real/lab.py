@@ -24,7 +24,15 @@ from backends.lab.image import RAM, LabImage
 from backends.records import tables
 from backends.records.network import OWNER_DHCP
 from backends.records.operation import Operation, OperationStep, Outcome
-from backends.records.tables import Instance, Network, Port, Subnet, Volume
+from backends.records.tables import (
+    FloatingIp,
+    Instance,
+    Network,
+    Port,
+    Router,
+    Subnet,
+    Volume,
+)
 from backends.services.instance import NewInstance, Plug
 from backends.services.network import NewSubnet
 from tests.real.guest import DEADLINE, Guest
@@ -255,6 +263,8 @@ def _names(session: Session) -> dict[str, str]:
         ("volume", Volume),
         ("instance", Instance),
         ("subnet", Subnet),
+        ("router", Router),
+        ("float", FloatingIp),
     ):
         rows: Any = session.exec(select(table))
         names |= {row.id: f"<{kind} {row.name}>" for row in rows}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from zlib import crc32
 
 from backends.cloud import Cloud
 from backends.errors import NotFound
@@ -12,6 +13,7 @@ from tests.real.lab import RANGE, Lab
 NETWORK, VOLUME, INSTANCE = "crash-net", "crash-disk", "crash-box"
 # A network without DHCP, whose converge does not need the bridge.
 BARE = "bare-net"
+OUTSIDE, INSIDE, ROUTER, PORT = "outside", "inside", "gate", "berth"
 
 
 def launch(cloud: Cloud) -> None:
@@ -43,7 +45,51 @@ def fail(cloud: Cloud) -> None:
     Lab.launch(cloud, INSTANCE, BARE)
 
 
-SCRIPTS: dict[str, Callable[[Cloud], None]] = {"launch": launch, "delete": delete, "fail": fail}
+def route(cloud: Cloud) -> None:
+    """An external network, a router from there to another, and a floating IP for a port."""
+    outer = f"198.18.{crc32(cloud.settings.cloud.encode()) % 250}.0/24"
+    for name, cidr in ((OUTSIDE, outer), (INSIDE, "10.70.0.0/24")):
+        if not _there(cloud.networks.show, name):
+            cloud.networks.create(name, external=name == OUTSIDE)
+        if not cloud.networks.subnets(network=name):
+            cloud.networks.create_subnet(NewSubnet(name, cidr, name=name, dhcp=False))
+    if not _there(cloud.routers.show, ROUTER):
+        cloud.routers.create(ROUTER, external=OUTSIDE)
+    if all(each.outside for each in cloud.routers.show(ROUTER).interfaces):
+        cloud.routers.add_subnet(ROUTER, INSIDE)
+    if not _there(cloud.ports.show, PORT):
+        cloud.ports.create(INSIDE, PORT)
+    if not cloud.floating_ips.list():
+        cloud.floating_ips.create(OUTSIDE)
+    (row,) = cloud.floating_ips.list()
+    if row.port_id is None:
+        cloud.floating_ips.set(row.id, port=PORT)
+
+
+def unroute(cloud: Cloud) -> None:
+    """The floating IP is taken back and given back, then all goes in the order it must."""
+    for row in cloud.floating_ips.list():
+        if row.port_id is not None:
+            cloud.floating_ips.unset(row.id)
+        cloud.floating_ips.delete(row.id)
+    if _there(cloud.routers.show, ROUTER):
+        if len(cloud.routers.show(ROUTER).interfaces) > 1:
+            cloud.routers.remove_subnet(ROUTER, INSIDE)
+        cloud.routers.delete(ROUTER)
+    if _there(cloud.ports.show, PORT):
+        cloud.ports.delete(PORT)
+    for name in (INSIDE, OUTSIDE):
+        if _there(cloud.networks.show, name):
+            cloud.networks.delete(name)
+
+
+SCRIPTS: dict[str, Callable[[Cloud], None]] = {
+    "launch": launch,
+    "delete": delete,
+    "fail": fail,
+    "route": route,
+    "unroute": unroute,
+}
 
 
 def _there(show: Callable[[str], object], name: str) -> bool:
