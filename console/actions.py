@@ -208,6 +208,17 @@ _verb(
     hint=True,
 )
 
+_view("connection.order", "o", "Order", "reorder")
+_view("connection.count", "c", "Count", "count")
+_verb(
+    "connection.end",
+    "ctrl+d",
+    "End",
+    lambda cloud, ids: cloud.connections.end(ids[0]),
+    dangerous=True,
+    hint=True,
+)
+
 _verb(
     "operation.cancel",
     "x",

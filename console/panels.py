@@ -34,6 +34,9 @@ PANELS = (
     Entry("operations", "Operations", "Ops", "operations", "Operations",
           ("o", "op", "ops", "operation", "tasks", "jobs")),
     Entry("drift", "Drift", "Drift", "drift", "Drift", ("d", "diff", "differences")),
+    Entry("flows", "Flows", "Flows", "flows", "Flows", ("fl", "flow", "openflow")),
+    Entry("connections", "Connections", "Conn", "connections", "Connections",
+          ("c", "ct", "conn", "connection", "conntrack")),
     Entry("users", "Users", "Users", "people", "Users", ("u", "user")),
     Entry("keypairs", "Key pairs", "Keys", "people", "KeyPairs", ("k", "key", "keys", "keypair")),
 )  # fmt: skip
