@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator
 from dataclasses import dataclass
 
 from backends.drivers.dnsmasq.steps import StopAdvertising, StopDhcp
@@ -11,9 +11,8 @@ from backends.drivers.labels.steps import RemoveLabel
 from backends.drivers.libvirt.facts import State
 from backends.drivers.libvirt.steps import DestroyDomain, UndefineDomain
 from backends.drivers.namespaces.steps import RemoveNamespace
-from backends.drivers.nftables.driver import HOST_FAMILY
-from backends.drivers.nftables.steps import RemoveRules
-from backends.drivers.ovs.facts import CLOUD, OvsPort
+from backends.drivers.nftables.steps import HOST_FAMILY, RemoveRules
+from backends.drivers.ovs.facts import CLOUD, IFACE_ID, OvsPort
 from backends.drivers.ovs.steps import RemoveBridge, RemovePort
 from backends.drivers.qemu_img.steps import RemoveImage, RemoveInstanceFiles
 from backends.drivers.step import Step
@@ -34,6 +33,11 @@ class Orphan:
     id: str
     evidence: str
     steps: tuple[Step, ...]
+
+    @property
+    def ref(self) -> str:
+        """What it is asked for by: `kind:id`."""
+        return f"{self.kind}:{self.id}"
 
 
 def orphans(records: Records | None, facts: Facts, settings: Settings) -> Iterator[Orphan]:
@@ -75,6 +79,28 @@ def orphans(records: Records | None, facts: Facts, settings: Settings) -> Iterat
             yield Orphan("bridge", name, f"external_ids {CLOUD}", (RemoveBridge(name),))
 
 
+def record_of(orphan: Orphan, facts: Facts) -> tuple[str, str] | None:
+    """Kind and id of the record that its label can bring back; None where it says too little."""
+    kind, id_ = orphan.kind, orphan.id
+    if kind == "label":
+        kind, _, id_ = id_.partition(":")
+    elif kind == "namespace":
+        kind = "router" if id_ == router_namespace(id_.partition("-")[2]) else "network"
+        id_ = id_.partition("-")[2]
+    elif kind == "port":
+        kind, id_ = "port", facts.ovs.ports[id_].labels.get(IFACE_ID, "")
+    elif kind in ("dhcp", "files"):
+        kind = "network" if kind == "dhcp" else "instance"
+    there: dict[str, Container[str]] = {
+        "instance": facts.domains,
+        "volume": facts.volumes,
+        "image": facts.images,
+    }
+    if id_ in there.get(kind, ()) or (kind, id_) in facts.labels:
+        return None if kind == "cloud" else (kind, id_)
+    return None
+
+
 def _domains(wanted: Iterable[str], facts: Facts) -> Iterator[Orphan]:
     known = set(wanted)
     for id_, fact in facts.domains.items():
@@ -113,7 +139,7 @@ def _labels(records: Records | None, facts: Facts) -> Iterator[Orphan]:
             wanted |= {(kind, id_) for id_ in table}
     for kind, id_ in facts.labels:
         if (kind, id_) not in wanted:
-            yield Orphan("label", f"{kind} {id_}", "label file", (RemoveLabel(kind, id_),))
+            yield Orphan("label", f"{kind}:{id_}", "label file", (RemoveLabel(kind, id_),))
 
 
 def _is_ours(port: OvsPort, settings: Settings) -> bool:

@@ -9,9 +9,8 @@ from collections.abc import Iterator
 from backends.drivers.facts import Facts
 from backends.drivers.namespaces.routing import HOST_SYSCTLS
 from backends.drivers.namespaces.steps import SetInterface, SetSysctls
-from backends.drivers.nftables.driver import HOST_FAMILY
 from backends.drivers.nftables.facts import Rules
-from backends.drivers.nftables.steps import RemoveRules, WriteRules
+from backends.drivers.nftables.steps import HOST_FAMILY, RemoveRules, WriteRules
 from backends.drivers.ovs.facts import CLOUD, KIND, OvsFacts
 from backends.drivers.ovs.steps import AddBridge, AddPatch, RemoveBridge, RemovePort, WriteFlows
 from backends.drivers.step import Step
@@ -131,7 +130,8 @@ def _way_out(records: Records, facts: Facts, settings: Settings) -> Iterator[Ste
         return
     if any(facts.host.sysctls.get(key) != value for key, value in HOST_SYSCTLS):
         yield SetSysctls("", HOST_SYSCTLS)
-    body = nat.host(name, [each.cidr for each in subnets if each.ip_version == 4])
+    services = [each for network in networks(records) for each in network.host_services]
+    body = nat.host(name, [each.cidr for each in subnets if each.ip_version == 4], services)
     rules = WriteRules("", HOST_FAMILY, settings.host_table, body)
     if facts.rules.get("", Rules()).digest != rules.digest:
         yield rules

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from backends.drivers.conntrack.steps import CutConnections
-from backends.drivers.dnsmasq.advertise import Prefix, build
+from backends.drivers.dnsmasq.advertisement import Prefix, build
 from backends.drivers.dnsmasq.steps import Advertise, StopAdvertising, digest
 from backends.drivers.facts import Facts
 from backends.drivers.labels.steps import RemoveLabel, WriteLabel
@@ -17,9 +17,14 @@ from backends.drivers.namespaces.steps import (
     SetRoutes,
     SetSysctls,
 )
-from backends.drivers.nftables.driver import ROUTER_FAMILY, ROUTER_TABLE
 from backends.drivers.nftables.facts import Rules
-from backends.drivers.nftables.steps import ForgetWithdrawn, Pair, WriteRules
+from backends.drivers.nftables.steps import (
+    ROUTER_FAMILY,
+    ROUTER_TABLE,
+    ForgetWithdrawn,
+    Pair,
+    WriteRules,
+)
 from backends.drivers.ovs.facts import CLOUD, VM_UUID
 from backends.drivers.ovs.steps import RemovePort
 from backends.drivers.step import Step

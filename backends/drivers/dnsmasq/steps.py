@@ -49,7 +49,7 @@ class StopDhcp:
 class Advertise:
     """Have a dnsmasq in a router's namespace advertise its IPv6 prefixes (RFC 4861).
 
-    `files` are those of advertise.build.
+    `files` are those of advertisement.build.
     """
 
     router_id: str

@@ -8,15 +8,19 @@ from concurrent.futures import ThreadPoolExecutor
 from backends.drivers.namespaces.driver import inside, is_ours
 from backends.drivers.nftables.facts import Rules
 from backends.drivers.nftables.listing import WITHDRAWN, read, script, seal
-from backends.drivers.nftables.steps import ForgetWithdrawn, RemoveRules, WriteRules
+from backends.drivers.nftables.steps import (
+    HOST_FAMILY,
+    ROUTER_FAMILY,
+    ROUTER_TABLE,
+    ForgetWithdrawn,
+    RemoveRules,
+    WriteRules,
+)
 from backends.drivers.step import Progress, Step
 from backends.errors import MachineFailed, Refused
 from backends.hosts import Host
 from backends.settings import Settings
 
-# Family and name of a router's table, and the family of the cloud's table on the host.
-ROUTER_FAMILY, ROUTER_TABLE = "ip", "quarterdeck"
-HOST_FAMILY = "inet"
 # Looks at once: each is a process that does little but start.
 _LOOKS = 4
 

@@ -5,6 +5,10 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass
 
+# Family and name of a router's table, and the family of the cloud's table on the host.
+ROUTER_FAMILY, ROUTER_TABLE = "ip", "quarterdeck"
+HOST_FAMILY = "inet"
+
 # A floating address and the fixed one that it was lent to.
 Pair = tuple[str, str]
 
