@@ -33,12 +33,13 @@ def router(interface: str, address: str, snat: bool, pairs: Iterable[Pair]) -> s
     return "".join(f"{line}\n" for line in lines)
 
 
-def host(interface: str, ranges: Iterable[str]) -> str:
+def host(interface: str, ranges: Iterable[str], services: Iterable[str] = ()) -> str:
     """The host's part: what leaves by another interface than the external bridge is masqueraded.
 
-    And guests, whom the bridge leads to the host, reach none of its services: they may ping it, and
-    answer what it asked them.
+    And guests, whom the bridge leads to the host, reach none of its services but those that are
+    named (`tcp:53`): they may ping it, and answer what it asked them.
     """
+    allowed = [" dport ".join(each.split(":")) + " accept" for each in sorted(set(services))]
     lines = _chain(
         "input", "filter", "input", _EARLY,
         (
@@ -46,6 +47,7 @@ def host(interface: str, ranges: Iterable[str]) -> str:
             "ct state established,related accept",
             "icmp type echo-request accept",
             f"icmpv6 type {{ {_KNOWN_NEIGHBOURS} }} accept",
+            *allowed,
             "drop",
         ),
     )  # fmt: skip

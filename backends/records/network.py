@@ -22,7 +22,8 @@ class Network(SQLModel, table=True):
 
     An `external` one is where routers have their gateways. `network_type` is `local` (on this host
     alone), `flat` or `vlan`; the last two lie on a `physical_network`, the latter as VLAN
-    `segmentation_id` (1 to 4094).
+    `segmentation_id` (1 to 4094). `host_services` are those of the host that may be reached from
+    it, as `tcp:53`.
     """
 
     id: str = identifier()
@@ -36,6 +37,7 @@ class Network(SQLModel, table=True):
     network_type: str = Field(default="local", max_length=8)
     physical_network: str | None = Field(default=None, max_length=64)
     segmentation_id: int | None = None
+    host_services: list[str] = json_list()
     created_at: float = timestamp()
     absent: bool = False
 

@@ -130,9 +130,17 @@ class Networks(Service):
         name: str | None = None,
         description: str | None = None,
         mtu: int | None = None,
+        host_services: Sequence[str] | None = None,
     ) -> Network:
-        """Change a network's name, description or MTU."""
+        """Change a network's name, description or MTU.
+
+        `host_services` are all of the host's that guests outside may reach, as `tcp:53`; for the
+        cloud's admin. Raises Refused `network.mtu`, `network.host_service.invalid`.
+        """
         self.caller.require(Role.MEMBER, "change a network")
+        if host_services is not None:
+            self.caller.require_cloud_admin("open a service of the host to guests")
+            host_services = [_service(each) for each in host_services]
 
         def act(change: Change) -> Network:
             row = self.require_own(change.session, ref)
@@ -143,6 +151,12 @@ class Networks(Service):
                 if not _MTU_LEAST <= mtu <= _MTU_MOST:
                     raise Refused("network.mtu", f"an MTU is {_MTU_LEAST} to {_MTU_MOST}")
                 row.mtu = mtu
+            if host_services is not None:
+                if not row.external:
+                    text = f"network {row.name} is not external: the host is not on it"
+                    raise Refused("network.host_service.invalid", text)
+                row.host_services = list(dict.fromkeys(host_services))
+            self._touch_bridge(change, row)
             unit = Unit(Kind.NETWORK, row.id)
             change.about(unit, row.name)
             change.touch(unit)
@@ -443,6 +457,16 @@ def _checked(provider: Provider | None) -> Provider:
     if provider.network_type == "flat" and provider.segment is not None:
         raise Refused("network.provider.invalid", "a flat network has no segment")
     return provider
+
+
+def _service(text: str) -> str:
+    """Raises Refused `network.host_service.invalid` for what is not `tcp:PORT` or `udp:PORT`."""
+    protocol, _, port = text.partition(":")
+    if protocol in ("tcp", "udp") and port.isdecimal() and 1 <= int(port) <= 65535:
+        return f"{protocol}:{int(port)}"
+    raise Refused(
+        "network.host_service.invalid", f"a service is tcp:PORT or udp:PORT, not {text!a}"
+    )
 
 
 def _check_segment(session: Session, provider: Provider) -> None:

@@ -71,9 +71,17 @@ def show(job: Job) -> Fields:
 
 
 def set_(job: Job) -> None:
-    args = job.args
-    job.cloud.networks.set(
-        args.name, name=args.new_name, description=args.description, mtu=args.mtu
+    args, networks = job.args, job.cloud.networks
+    services = None
+    if args.services or args.no_services:
+        kept = [] if args.no_services else networks.show(args.name).host_services
+        services = [*kept, *args.services]
+    networks.set(
+        args.name,
+        name=args.new_name,
+        description=args.description,
+        mtu=args.mtu,
+        host_services=services,
     )
 
 
@@ -98,6 +106,7 @@ def _fields(row: Network, subnets: list[str]) -> Fields:
             "admin_state_up": up(row.admin_state_up),
             "created_at": stamp(row.created_at),
             "description": row.description,
+            "host_services": row.host_services,
             "id": row.id,
             "mtu": row.mtu,
             "name": row.name,
@@ -149,7 +158,11 @@ COMMANDS = (
     Command(
         "network set", set_, "Change a network.",
         (name("NETWORK"), arg("--name", dest="new_name", help="a new name"),
-         arg("--mtu", type=int, metavar="BYTES", help="as guests see it"), DESCRIPTION),
+         arg("--mtu", type=int, metavar="BYTES", help="as guests see it"), DESCRIPTION,
+         arg("--host-service", dest="services", action="append", default=[], metavar="tcp:PORT",
+             help="a service of this host that guests on it may reach (repeat; admin)"),
+         arg("--no-host-service", dest="no_services", action="store_true",
+             help="close those there were")),
         "network set --mtu 1450 selfservice", writes=True,
     ),
     Command(

@@ -166,6 +166,9 @@ NETWORKS: Sequence[tuple[str, Verb]] = (
         "n", provider=Provider("flat", segment=7))),
     ("network.provider.invalid", lambda c: c.networks.create(
         "n", provider=Provider("flat", physical="physnet1"))),
+    ("network.host_service.invalid", lambda c: c.networks.set("near", host_services=["tcp:53"])),
+    ("network.host_service.invalid", lambda c: c.networks.set("public", host_services=["53"])),
+    ("network.host_service.invalid", lambda c: c.networks.set("public", host_services=["tcp:0"])),
     ("subnet.gateway.in_use", lambda c: c.networks.set_subnet("near", gateway="10.1.0.9")),
     ("subnet.in_use", lambda c: c.networks.delete_subnet("near")),
     ("network.in_use", lambda c: c.networks.delete("public")),

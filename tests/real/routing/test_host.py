@@ -72,6 +72,14 @@ def test_guests_reach_no_service_of_the_host(street: Street, service: int) -> No
     assert street.first.pings(host)
 
 
+def test_a_service_that_is_opened_is_reached(street: Street, service: int) -> None:
+    networks, host = street.town.cloud.networks, f"{street.town.outer}.1"
+    networks.set("public", host_services=[f"tcp:{service}"])
+    assert street.first.reaches(host, service) == "host"
+    networks.set("public", host_services=[])
+    assert not street.first.reaches(host, service, timeout=1.0)
+
+
 def test_the_host_reaches_a_guest_by_its_floating_address(street: Street) -> None:
     floats = street.town.cloud.floating_ips
     row = floats.create("public", port="first")
