@@ -8,7 +8,7 @@ import socket
 from backends.drivers.ovs.steps import RemovePort
 from tests.real.firewall import frames
 from tests.real.firewall.conftest import Site
-from tests.real.firewall.station import Station
+from tests.real.firewall.station import SHORT, Station
 from tests.real.lab import run
 
 
@@ -24,8 +24,8 @@ def test_a_port_without_flows_is_shut_both_ways(site: Site) -> None:
     one = site.station("default")
     late = site.record("default")
     late.plug()
-    assert not late.pings(one.v4)
-    assert not one.pings(late.v4)
+    assert not late.pings(one.v4, wait=SHORT)
+    assert not one.pings(late.v4, wait=SHORT)
     site.converge()
     assert late.pings(one.v4)
     assert one.pings(late.v4)
@@ -44,7 +44,7 @@ def test_a_port_that_no_record_knows_is_shut(site: Site) -> None:
         with socket.socket(socket.AF_PACKET, socket.SOCK_RAW) as stranger:
             stranger.bind((name, 0))
             stranger.send(frame)
-        assert not wire.caught(lambda seen: seen == frame)
+        assert not wire.caught(lambda seen: seen == frame, wait=SHORT)
         one.wire().send(frame)
         assert wire.caught(lambda seen: seen == frame)
     finally:
@@ -55,8 +55,8 @@ def test_a_port_that_is_down_passes_nothing(site: Site) -> None:
     one, two = site.station("default"), site.station("default")
     assert one.pings(two.v4)
     site.cloud.ports.set(one.port.id, admin_state_up=False)
-    assert not one.pings(two.v4)
-    assert not two.pings(one.v4)
+    assert not one.pings(two.v4, wait=SHORT)
+    assert not two.pings(one.v4, wait=SHORT)
     site.cloud.ports.set(one.port.id, admin_state_up=True)
     assert one.pings(two.v4)
 
