@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import pytest
-
 from backends.drivers.ovs.counters import counts_of
 from backends.drivers.ovs.flows import canaries_of
 from backends.drivers.ovs.sets import bundle
@@ -21,22 +19,16 @@ def test_sets_with_their_canaries_then_the_sweep() -> None:
     ]
 
 
-@pytest.mark.parametrize(
-    ("dump", "canaries"),
-    [
-        ("", (0, {})),
-        (" cookie=0x2a, table=23, priority=0 actions=drop\n", (0x2A, {})),
-        (
-            " cookie=0x5, table=23, priority=0,metadata=0x1000000000000001 actions=drop\n"
-            " cookie=0x6, table=23, priority=0,metadata=0 actions=drop\n",
-            (0, {0x1000000000000001: 5, 0: 6}),
-        ),
-        (" cookie=0x5, table=23, priority=7,metadata=0x1 actions=drop\n", (0, {})),
-        (" cookie=0x5, table=23, priority=0,metadata=0x1 actions=NORMAL\n", (0, {})),
-    ],
-)
-def test_canaries_of_a_dump(dump: str, canaries: tuple[int, dict[int, int]]) -> None:
-    assert canaries_of(dump) == canaries
+def test_canaries_are_told_by_their_metadata() -> None:
+    owner = bytes.fromhex("80000408" + "1000000000000001")
+    base = bytes.fromhex("80000408" + "0000000000000000")
+    masked = bytes.fromhex("80000510" + "00" * 16)
+    assert canaries_of([]) == (0, {})
+    assert canaries_of([(0x2A, b"")]) == (0x2A, {})
+    assert canaries_of([(5, owner), (6, base), (7, masked)]) == (
+        0,
+        {0x1000000000000001: 5, 0: 6},
+    )
 
 
 def test_counts_of_a_dump() -> None:

@@ -10,8 +10,9 @@ from backends.drivers.ovs.conntrack import forget
 from backends.drivers.ovs.counters import Counters, read_counters
 from backends.drivers.ovs.facts import CLOUD, IFACE_ID, OvsBridge, OvsFacts
 from backends.drivers.ovs.flows import read_canaries, write_flows
+from backends.drivers.ovs.openflow import count_flows
 from backends.drivers.ovs.ovsdb import DatabaseRefused, Json, Ovsdb
-from backends.drivers.ovs.sets import read_count, write_sets
+from backends.drivers.ovs.sets import write_sets
 from backends.drivers.ovs.steps import (
     AddBridge,
     AddPatch,
@@ -79,8 +80,8 @@ class OvsDriver:
         return read_counters(self._host, self._settings.bridge)
 
     def _canaries(self, bridge: OvsBridge) -> OvsBridge:
-        canary, sets = read_canaries(self._host, bridge.name)
-        count = read_count(self._host, bridge.name) if sets else 0
+        canary, sets = read_canaries(bridge.name)
+        count = count_flows(bridge.name) if sets else 0
         return replace(bridge, flows=canary, sets=sets, flow_count=count)
 
     def apply(self, step: Step, progress: Progress) -> None:
@@ -89,7 +90,7 @@ class OvsDriver:
         Raises Refused `ovs.foreign` (not of this cloud), `host.readonly`; MachineFailed
         `ovs.unreachable`, `ovs.refused`, `ovs.busy`, `ovs.switch.stuck`, `ovs.port.failed`,
         `ovs.bridge.missing`, `ovs.flows.refused`, `ovs.switch.unreachable`,
-        `ovs.conntrack.failed`.
+        `ovs.switch.refused`.
         """
         if self._host.read_only:
             raise Refused("host.readonly", f"read-only: would {step.text}")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 
+from backends.drivers.ovs.openflow import read_cookies
 from backends.errors import MachineFailed
 from backends.hosts import Host, Output
 
@@ -14,21 +15,19 @@ _READ = ("ovs-ofctl", "-O", "OpenFlow14", "--no-stats", "dump-flows")
 _READ_COUNTED = ("ovs-ofctl", "-O", "OpenFlow14", "dump-flows")
 # A bundle (OpenFlow 1.4) is done as a whole or not at all.
 _WRITE = ("ovs-ofctl", "-O", "OpenFlow14", "--bundle", "add-flows")
+# A match of the whole metadata (OXM, TS-020 7.2.3.7): class, field, 8 bytes.
+_METADATA = bytes.fromhex("80000408")
 _COOKIE = re.compile(r"^ cookie=(0x[0-9a-f]+),", re.MULTILINE)
-_CANARIES = re.compile(
-    r"^ cookie=(0x[0-9a-f]+),[^\n]*?priority=0(?:,metadata=(0x[0-9a-f]+|0))? actions=drop$",
-    re.MULTILINE,
-)
 _FLOW = re.compile(r"^ \S", re.MULTILINE)
 _TIMEOUT = 60.0
 
 
-def read_canaries(host: Host, bridge: str) -> tuple[int, dict[int, int]]:
+def read_canaries(bridge: str) -> tuple[int, dict[int, int]]:
     """The cookie of the canary without an owner (0: none), and those of flow sets by owner.
 
     Raises MachineFailed `ovs.switch.unreachable`.
     """
-    return canaries_of(read(host, bridge, f"table={CANARY_TABLE}"))
+    return canaries_of(read_cookies(bridge, CANARY_TABLE))
 
 
 def write_flows(host: Host, bridge: str, cookie: int, flows: Iterable[str]) -> None:
@@ -55,14 +54,14 @@ def bundle(cookie: int, flows: Iterable[str], old: Sequence[int]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def canaries_of(dump: str) -> tuple[int, dict[int, int]]:
-    """The same of a dump of table 23."""
+def canaries_of(flows: Iterable[tuple[int, bytes]]) -> tuple[int, dict[int, int]]:
+    """The same of the cookies and matches of table 23."""
     alone, sets = 0, {}
-    for cookie, owner in _CANARIES.findall(dump):
-        if owner:
-            sets[int(owner, 0)] = int(cookie, 16)
-        else:
-            alone = int(cookie, 16)
+    for cookie, match in flows:
+        if match.startswith(_METADATA):
+            sets[int.from_bytes(match[4:12])] = cookie
+        elif not match:
+            alone = cookie
     return alone, sets
 
 

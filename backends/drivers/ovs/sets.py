@@ -5,28 +5,11 @@ A canary is a flow that no packet meets; it carries its set's cookie, and its ow
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Sequence
 
 from backends.drivers.ovs.flows import CANARY_TABLE, cookies_of, read, write
 from backends.drivers.ovs.steps import FlowSet
-from backends.errors import MachineFailed
 from backends.hosts import Host
-
-_COUNT = re.compile(r"\bflow_count=(\d+)")
-_AGGREGATE = ("ovs-ofctl", "-O", "OpenFlow14", "dump-aggregate")
-
-
-def read_count(host: Host, bridge: str) -> int:
-    """The number of flows of the bridge. Raises MachineFailed `ovs.switch.unreachable`."""
-    done = host.run([*_AGGREGATE, bridge], reads=True, check=False)
-    found = _COUNT.search(done.stdout)
-    if found is None:
-        raise MachineFailed(
-            "ovs.switch.unreachable",
-            f"the switch does not count the flows of {bridge}; see that ovs-vswitchd runs",
-        )
-    return int(found[1])
 
 
 def write_sets(
