@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from backends.drivers.ovs.flow_table import Column, FlowTable
     from backends.records.security import SecurityGroup, SecurityGroupRule
 
+_BRIDGE = Owner("host", "the whole bridge")
+
 
 @dataclass(frozen=True, slots=True)
 class Explained:
@@ -98,6 +100,7 @@ class FlowListing:
         self.names = names
         self.read_at = read_at
         self._owners = owners(canaries_of(canaries), names)
+        self._owners |= dict.fromkeys(lone_canaries(canaries), _BRIDGE)
 
     def __len__(self) -> int:
         return len(self.flows)
@@ -174,6 +177,12 @@ class FlowListing:
             owner,
             rules,
         )
+
+
+def lone_canaries(flows: FlowTable) -> list[int]:
+    """Cookies of flows that a bridge has as one set: its canary names no owner."""
+    rows = np.flatnonzero(flows.table == CANARY_TABLE).tolist()
+    return [int(flows.cookie[row]) for row in rows if not flows.raw_match(row)]
 
 
 def canaries_of(flows: FlowTable) -> Iterator[tuple[int, int]]:

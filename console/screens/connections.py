@@ -53,7 +53,7 @@ class Connections(LivePanel):
         Column("floating", "FLOATING", lambda j: j.floating, 8, 15, "I"),
         Column("octets", "BYTES", _octets, 6, 9, "B",
                order=lambda j: -sum(j.connection.octets), right=True),
-        Column("timeout", "LEFT", lambda j: words.duration(j.connection.timeout), 5, 8, "O",
+        Column("timeout", "LEFT", lambda j: _left(j.connection.timeout), 5, 6, "O",
                order=lambda j: j.connection.timeout, right=True),
     )  # fmt: skip
 
@@ -94,13 +94,19 @@ class Connections(LivePanel):
         if self._listing is not None:
             self.desk.drill(Told("counts", "", "connections", partial(_counts, self._listing)))
 
+    def _project(self, item: Joined) -> str:
+        known = self._listing.names.records.projects if self._listing else {}
+        if item.project_id not in known:
+            return item.project_id or "none known"
+        return f"{known[item.project_id].name} ({item.project_id})"
+
     def say_of(self, item: Joined) -> Said:
         """Both ends, both ways."""
         connection = item.connection
         source, destination, answering, answered = connection.addresses
         instances = [end.instance for end in (item.source, item.destination) if end.instance]
         said = [
-            ("kept in", f"{item.place.title} ({item.place.name}), zone {connection.zone}"),
+            ("kept in", _kept(item)),
             ("protocol", f"{item.protocol} {item.state}".strip()),
             ("from", _end(item.source, item.protocol)),
             ("to", _end(item.destination, item.protocol)),
@@ -109,10 +115,10 @@ class Connections(LivePanel):
             ("translated", item.via.replace(", ", "\n") or "no"),
             ("floating IP", item.floating or "none"),
             ("network", item.network.name if item.network else "none known"),
-            ("project", item.project_id or "none known"),
+            ("project", self._project(item)),
             *(("instance", f"{each.name} ({each.id})") for each in instances),
             ("mark", _mark(connection.mark)),
-            ("forgotten in", words.duration(connection.timeout)),
+            ("forgotten in", _left(connection.timeout)),
             ("id", item.id),
         ]
         if any(connection.packets):
@@ -127,6 +133,19 @@ def _place(item: Joined) -> str:
     if item.place.name == "switch" and item.network is not None:
         return item.network.name
     return item.place.title
+
+
+def _kept(item: Joined) -> str:
+    place = item.place
+    name = "" if place.title == place.name else f" ({place.name})"
+    return f"{place.title}{name}, zone {item.connection.zone}"
+
+
+def _left(seconds: int) -> str:
+    for unit, length in (("d", 86_400), ("h", 3_600), ("min", 60)):
+        if seconds >= 2 * length:
+            return f"{seconds // length} {unit}"
+    return f"{seconds} s"
 
 
 def _mark(mark: int) -> str:
