@@ -12,13 +12,17 @@ _UUID = re.compile(r"(?<![\w-])[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}(?![\w
 
 
 def names(records: Records) -> dict[str, str]:
-    """Ids of named records with their names; a port without one goes by its instance's."""
+    """Ids of named records with their names; a port without one goes by its owner's.
+
+    A floating IP goes by its address.
+    """
     found: dict[str, str] = {}
     for port in records.ports.values():
-        device = records.instances.get(port.device_id)
+        device = records.instances.get(port.device_id) or records.routers.get(port.device_id)
         name = port.name or (f"of {device.name}" if device else "")
         if name:
             found[port.id] = name
+    found |= {row.id: row.address for rows in records.floats_on.values() for row in rows}
     for table in (
         records.projects,
         records.images,
