@@ -15,6 +15,7 @@ from backends.drivers.ovs.counters import Counters
 from backends.errors import Refused
 from backends.records.identity import Role
 from backends.records.network import OWNER_DHCP, OWNER_INSTANCE, Address, Network, Port, Subnet
+from backends.records.router import FloatingIp
 from backends.records.security import PortSecurityGroup, SecurityGroup
 from backends.records.unit import Kind, Unit
 from backends.services import addresses, quota
@@ -93,20 +94,28 @@ class Ports(Service):
     def of_instances(
         self, *, all_projects: bool = False
     ) -> Mapping[str, Mapping[str, Sequence[str]]]:
-        """The addresses of instances: by instance id, then by network name. One query for all."""
+        """The addresses of instances: by instance id, then by network name. One query for all.
+
+        Each is followed by the floating IP that it was lent, as Nova shows them.
+        """
         with self.context.reading() as session:
+            lent = (col(FloatingIp.port_id) == col(Port.id)) & (
+                col(FloatingIp.fixed_address) == col(Address.address)
+            )
             query = (
-                select(Port.device_id, Network.name, Address.address)
+                select(Port.device_id, Network.name, Address.address, FloatingIp.address)
                 .join(Network, col(Network.id) == col(Port.network_id))
                 .join(Address, col(Address.port_id) == col(Port.id))
+                .join(FloatingIp, lent, isouter=True)
                 .where(Port.device_owner == OWNER_INSTANCE)
                 .order_by(col(Port.position))
             )
             if not (all_projects and self.caller.admin):
                 query = query.where(Port.project_id == self.caller.project_id)
             found: dict[str, dict[str, Any]] = {}
-            for device, network, address in session.exec(query):
-                found.setdefault(device, {}).setdefault(network, []).append(address)
+            for device, network, address, floating in session.exec(query):
+                shown = found.setdefault(device, {}).setdefault(network, [])
+                shown += [each for each in (address, floating) if each and each not in shown]
             return found
 
     def show(self, ref: str) -> PortView:
