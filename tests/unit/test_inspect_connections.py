@@ -232,3 +232,25 @@ def test_rows_that_touch_an_address() -> None:
     assert touching(table, ["fd00::2"]).tolist() == [False, False, True, False]
     assert touching(table, ["10.0.0.1", "fd00::4"]).tolist() == [True, False, False, True]
     assert touching(table, []).tolist() == [False] * 4
+
+
+def test_instances_are_counted_by_their_ipv6_addresses_too() -> None:
+    found = cloud()
+    (network_id,) = found.networks
+    number = zone(SETTINGS.cloud, found.vlans[network_id])
+    six = ("fd00::a:1", "fd00::b:1")
+    for each, address in enumerate(six):
+        (port,) = found.ports_of[ident("instance", each)]
+        row = Address(subnet_id="six", address=address, port_id=port.id)
+        found.addresses[port.id].append(row)
+    one, two = address_of(found, 0), address_of(found, 1)
+    table = table_of(
+        tcp(six[0], "fd00::9", "fd00::9", six[0], zone_=number),
+        tcp(six[0], six[1], six[1], six[0], zone_=number),
+        tcp(one, two, two, one, zone_=number),
+        tcp(six[1], six[0], six[0], six[1], zone_=number + 1),
+    )
+    listed = ConnectionListing([(SWITCHED, table)], known(found))
+    names_ = [found.instances[ident("instance", each)].name for each in range(2)]
+    counts = {each.what: each.connections for each in listed.by_instance()}
+    assert counts == {names_[0]: 3, names_[1]: 2}

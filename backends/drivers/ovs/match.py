@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import struct
+from socket import AF_INET, inet_ntop
 from typing import NamedTuple
 
-from backends.drivers.ovs.fields import Field, field_of, written
+from backends.drivers.ovs.fields import FIELDS, Field, field_of, written
 
 # ovs-ofctl's order (match_format), as far as it tells names apart.
 _ORDER = (
@@ -47,6 +49,11 @@ Match = dict[str, Part]
 # One and the same field with its value is in many flows.
 _known: dict[bytes, Part] = {}
 _KNOWN_MOST = 200_000
+_addresses = {
+    struct.pack(">HBB", kind, number << 1, 4): (_PLACES[field.name], field)
+    for (kind, number), field in FIELDS.items()
+    if field.form == "ipv4" and field.name in _PLACES
+}
 _TYPE_PLACE, _PROTOCOL_PLACE = _PLACES["dl_type"], _PLACES["nw_proto"]
 
 
@@ -60,14 +67,15 @@ def text_of(raw: bytes) -> str:
     parts = _parts(raw)
     parts.sort()
     texts = [part[1] for part in parts]
-    for at, part in enumerate(parts):
-        if part[0] == _TYPE_PLACE:
-            after = parts[at + 1] if at + 1 < len(parts) else None
-            if after is not None and after[0] == _PROTOCOL_PLACE:
-                name = _PROTOCOLS.get((part.value, after.value))
-                if name is not None:
-                    texts[at : at + 2] = [name]
-            break
+    places = [part[0] for part in parts]
+    # The protocol comes right after the type.
+    if _PROTOCOL_PLACE in places:
+        at = places.index(_PROTOCOL_PLACE)
+        before = parts[at - 1] if at else None
+        if before is not None and before[0] == _TYPE_PLACE:
+            name = _PROTOCOLS.get((before[2], parts[at][2]))
+            if name is not None:
+                texts[at - 1 : at + 1] = [name]
     return ",".join(texts)
 
 
@@ -94,6 +102,12 @@ def forget() -> None:
 
 
 def _part(entry: bytes) -> Part:
+    quick = _addresses.get(entry[:4])
+    if quick is not None:
+        # Addresses are what differs between thousands of flows.
+        place, field = quick
+        value = int.from_bytes(entry[4:])
+        return Part(place, f"{field.name}={inet_ntop(AF_INET, entry[4:])}", value, None, field)
     field, masked, length = field_of(int.from_bytes(entry[:4]))
     body = entry[4 : 4 + length]
     # Experimenter fields carry the experimenter's number first (ONF: tcp_flags and the like).
