@@ -142,8 +142,15 @@ class Context:
 
         `unit` is what it is about, `name` what the journal calls it.
         """
+        self.apart(verb, unit, name, lambda: (step,))
+
+    def apart(self, verb: str, unit: Unit, name: str, steps: Callable[[], Iterable[Step]]) -> None:
+        """Do steps that no record asks for, as one operation. Raises what applying one does.
+
+        `steps` may look at the machine again before each that it gives.
+        """
         if getattr(self._local, "preview", False):
-            raise _Previewed(Plan((UnitPlan(unit, (step,)),)))
+            raise _Previewed(Plan((UnitPlan(unit, tuple(steps())),)))
         with ExitStack() as held:
             with self.store.write() as session:
                 change = Change(session)
@@ -153,14 +160,22 @@ class Context:
                 journal = Journal(self.store, operation, self.settings.locks)
                 held.enter_context(journal)
             try:
-                journal.start(unit, step.text)
-                self.machine.apply(step, journal.progress)
+                for step in steps():
+                    journal.start(unit, step.text)
+                    self._apply(step, journal)
             except QuarterdeckError as error:
-                journal.end(error)
-                journal.close(Outcome.FAILED, error)
+                cancelled = isinstance(error, Cancelled)
+                journal.close(Outcome.CANCELLED if cancelled else Outcome.FAILED, error)
                 raise
-            journal.end()
             journal.close(Outcome.DONE)
+
+    def _apply(self, step: Step, journal: Journal) -> None:
+        try:
+            self.machine.apply(step, journal.progress)
+        except QuarterdeckError as error:
+            journal.end(error)
+            raise
+        journal.end()
 
     def preview(self, verb: Callable[[], object]) -> Plan:
         """The plan of a verb that is not done: its transaction is rolled back."""
@@ -197,6 +212,10 @@ class Context:
         with Journal(self.store, operation, self.settings.locks) as journal:
             found = journal.reopen(DEADLINE)
             if found not in AT_WORK:
+                return
+            if not units:
+                # Steps that no record asked for are nobody's to finish.
+                journal.close(Outcome.INTERRUPTED)
                 return
             if made and found is Outcome.CANCELLING:
                 self._undo(journal, units, made, Cancelled(operation.verb))

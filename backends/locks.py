@@ -42,6 +42,11 @@ def unit_lock(locks: Path, unit: Unit) -> Lock:
     return Lock(locks / f"{unit.kind.value}-{unit.id}{_SUFFIX}")
 
 
+def orphans_lock(locks: Path) -> Lock:
+    """The lock of whoever takes orphans away, or makes records of them."""
+    return Lock(locks / f"orphans{_SUFFIX}")
+
+
 def is_free(lock: Lock) -> bool:
     """Whether nobody holds it now."""
     if not lock.acquire(patience=0):

@@ -17,19 +17,20 @@ def show(job: Job) -> Rows:
     found = job.cloud.drift.show()
     planned = output_of(found.plan, as_rows=True)
     rows = list(planned.rows) if isinstance(planned, Rows) else []
-    rows += [(f"{each.kind}:{each.id}", "orphan", each.evidence) for each in found.orphans]
+    rows += [(each.ref, "orphan", each.evidence) for each in found.orphans]
     return Rows(("Unit", "Kind", "What"), rows)
 
 
 def repair(job: Job) -> Output:
-    units = [_unit(text) for text in job.args.units] or None
+    units = [unit_of(text) for text in job.args.units] or None
     if job.args.dry_run:
         raise Planned(job.cloud.context.converger.plan(units))
     planned = job.cloud.drift.repair(units)
     return output_of(planned, as_rows=True)
 
 
-def _unit(text: str) -> Unit:
+def unit_of(text: str) -> Unit:
+    """What `KIND:ID` names. Raises Usage `usage`."""
     from backends.errors import Usage
     from backends.records.unit import Unit
 

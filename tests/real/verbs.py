@@ -20,7 +20,7 @@ LOOKS = frozenset(
     {
         "list", "show", "row", "recorded", "console_log", "members", "rules", "subnet", "subnets",
         "project", "projects", "user", "users", "groups", "domains", "assignments", "of_instance",
-        "of_instances",
+        "of_instances", "orphans",
     }
 )  # fmt: skip
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from backends.drivers.libvirt.facts import State
 from backends.drivers.ovs.facts import CLOUD, OvsPort
-from backends.plan.orphans import orphans
+from backends.plan.orphans import orphans, record_of
 from backends.records.snapshot import Records
 from tests.machine_model import Model, converge
 from tests.sample_records import SETTINGS, ident, records
@@ -75,3 +75,29 @@ def test_a_port_without_our_label_is_a_strangers() -> None:
     assert list(orphans(found, model.facts(), SETTINGS)) == []
     steps = [step.text for each in orphans(None, model.facts(), SETTINGS) for step in each.steps]
     assert not any("tap-of" in text for text in steps)
+
+
+def test_an_orphan_tells_what_record_it_had() -> None:
+    model, found = in_order()
+    network, port = ident("network", 0), next(iter(found.ports))
+    whose = ident("instance", 0)
+    for table in (found.networks, found.ports, found.instances, found.volumes):
+        table.clear()
+    facts = model.facts()
+    told = {each.ref: record_of(each, facts) for each in orphans(found, facts, SETTINGS)}
+    assert told[f"dhcp:{network}"] == ("network", network)
+    assert told[f"namespace:qdhcp-{network}"] == ("network", network)
+    assert told[f"label:port:{port}"] == ("port", port)
+    assert told[f"instance:{whose}"] == told[f"files:{whose}"] == ("instance", whose)
+    assert told[f"volume:{ident('volume', 0)}"] == ("volume", ident("volume", 0))
+    assert ("port", port) in [told[ref] for ref in told if ref.startswith("port:")]
+
+
+def test_an_orphan_whose_label_is_gone_tells_nothing() -> None:
+    model, found = in_order()
+    network = ident("network", 0)
+    found.networks.clear()
+    model.labels.clear()
+    facts = model.facts()
+    told = {each.ref: record_of(each, facts) for each in orphans(found, facts, SETTINGS)}
+    assert told[f"dhcp:{network}"] is None

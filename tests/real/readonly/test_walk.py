@@ -102,6 +102,8 @@ _LEFT_OUT = ("--dry-run", "--password-prompt")
 _NEEDED = {
     "image create": ["new", "--file", __file__],
     "keypair create": ["--public-key", __file__],
+    "orphan adopt": ["--all"],
+    "orphan remove": ["--all"],
     "port set": ["plug"],
     "port unset": ["plug"],
     "quota set": ["--volumes", "3"],
