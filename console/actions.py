@@ -163,6 +163,10 @@ _verb(
 _form("network.create", "c", "Create", "create")
 _form("network.subnet", "n", "Subnet", "create_subnet")
 _form("network.rename", "e", "Rename", "rename")
+_view("network.subnets", "s", "Subnets", "subnets")
+_view("network.routers", "r", "Routers", "routers")
+_view("network.floating_ips", "f", "Floating IPs", "floating_ips")
+_view("network.groups", "u", "Security groups", "security_groups")
 _verb(
     "network.delete",
     "ctrl+d",
@@ -171,11 +175,69 @@ _verb(
     dangerous=True,
     hint=True,
 )
+_form("subnet.create", "c", "Create", "create")
+_form("subnet.rename", "e", "Rename", "rename")
+_verb(
+    "subnet.delete",
+    "ctrl+d",
+    "Delete",
+    lambda cloud, ids: cloud.networks.delete_subnet(ids[0]),
+    dangerous=True,
+    hint=True,
+)
+_form("port.create", "c", "Create", "create")
 _verb(
     "port.delete",
     "ctrl+d",
     "Delete",
     lambda cloud, ids: cloud.ports.delete(ids[0]),
+    dangerous=True,
+    hint=True,
+)
+
+_form("router.create", "c", "Create", "create")
+_form("router.interface", "i", "Add interface", "add_interface")
+_form("router.gateway", "o", "Gateway", "gateway")
+_form("router.rename", "e", "Rename", "rename")
+_verb(
+    "router.delete",
+    "ctrl+d",
+    "Delete",
+    lambda cloud, ids: cloud.routers.delete(ids[0]),
+    dangerous=True,
+    hint=True,
+)
+_form("interface.add", "c", "Add", "add")
+_form("interface.remove", "ctrl+d", "Remove", "remove_selected")
+
+_form("floating_ip.create", "c", "Create", "create")
+_form("floating_ip.lend", "a", "Lend", "lend")
+_form("floating_ip.take_back", "u", "Take back", "take_back")
+_verb(
+    "floating_ip.delete",
+    "ctrl+d",
+    "Delete",
+    lambda cloud, ids: cloud.floating_ips.delete(ids[0]),
+    dangerous=True,
+    hint=True,
+)
+
+_form("security_group.create", "c", "Create", "create")
+_form("security_group.rule", "n", "Add rule", "add_rule")
+_verb(
+    "security_group.delete",
+    "ctrl+d",
+    "Delete",
+    lambda cloud, ids: cloud.security_groups.delete(ids[0]),
+    dangerous=True,
+    hint=True,
+)
+_form("rule.create", "c", "Add", "create")
+_verb(
+    "rule.delete",
+    "ctrl+d",
+    "Delete",
+    lambda cloud, ids: cloud.security_groups.remove_rule(ids[0]),
     dangerous=True,
     hint=True,
 )
@@ -228,6 +290,9 @@ _verb(
 )
 _form("drift.repair", "r", "Repair", "repair")
 _form("drift.repair_all", "ctrl+r", "Repair all", "repair_all")
+_form("drift.adopt", "a", "Adopt", "adopt")
+_form("drift.forget", "f", "Forget", "forget")
+_form("drift.remove", "ctrl+d", "Remove orphan", "remove_orphan")
 
 
 def keys_of(action: Action, keymap: Mapping[str, str]) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gc
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import TYPE_CHECKING, ClassVar
 
@@ -254,12 +254,12 @@ class Quarterdeck(Deck):
             self.say(f"{message.errand.title}: done in {words.duration(message.took)}", "good")
         self.panel.reload()
 
-    def ask_form(self, kind: str) -> None:
+    def ask_form(self, kind: str, chosen: Mapping[str, str] | None = None) -> None:
         """Open the form that creates a thing, and do what it asks for."""
         if self.cloud is not None and self.writes:
             from console.screens.create import form_for
 
-            self.push_screen(form_for(kind, self.cloud), self._take_form)
+            self.push_screen(form_for(kind, self.cloud, chosen), self._take_form)
 
     def _take_form(self, made: Request | None) -> None:
         if made is not None:

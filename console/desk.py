@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
@@ -46,8 +46,11 @@ class Desk(Protocol):
         """Ask for one line of text."""
         ...
 
-    def ask_form(self, kind: str) -> None:
-        """Open the form that creates a thing, and do what it asks for."""
+    def ask_form(self, kind: str, chosen: Mapping[str, str] | None = None) -> None:
+        """Open the form that creates a thing, and do what it asks for.
+
+        `chosen` are values of its fields, as the panel in front implies them.
+        """
         ...
 
     def perform(

@@ -37,6 +37,11 @@ PANELS = (
     Entry("flows", "Flows", "Flows", "flows", "Flows", ("fl", "flow", "openflow")),
     Entry("connections", "Connections", "Conn", "connections", "Connections",
           ("c", "ct", "conn", "connection", "conntrack")),
+    Entry("routers", "Routers", "Rout", "routers", "Routers", ("r", "router")),
+    Entry("floating-ips", "Floating IPs", "Float", "floating_ips", "FloatingIps",
+          ("fip", "fips", "floating", "floatingips")),
+    Entry("security-groups", "Security groups", "Groups", "security_groups", "SecurityGroups",
+          ("s", "sg", "security", "groups", "rules")),
     Entry("users", "Users", "Users", "people", "Users", ("u", "user")),
     Entry("keypairs", "Key pairs", "Keys", "people", "KeyPairs", ("k", "key", "keys", "keypair")),
 )  # fmt: skip

@@ -2,11 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from backends.cloud import Cloud
 from backends.errors import Usage
 from console.screens.forms.compute import FlavorForm, InstanceForm, KeyPairForm
 from console.screens.forms.identity import ProjectForm, UserForm
-from console.screens.forms.network import NetworkForm, PortForm, RuleForm, SubnetForm
+from console.screens.forms.network import NetworkForm, PortForm, SubnetForm
+from console.screens.forms.routing import (
+    FloatingIpForm,
+    GatewayForm,
+    InterfaceForm,
+    LendForm,
+    RouterForm,
+)
+from console.screens.forms.security import RuleForm, SecurityGroupForm
 from console.screens.forms.storage import ImageForm, VolumeForm
 from console.widgets.form import Form, Request
 
@@ -18,6 +28,12 @@ FORMS: dict[str, type[Form]] = {
     "network": NetworkForm,
     "port": PortForm,
     "project": ProjectForm,
+    "router": RouterForm,
+    "router gateway": GatewayForm,
+    "router interface": InterfaceForm,
+    "floating_ip": FloatingIpForm,
+    "floating_ip lend": LendForm,
+    "security_group": SecurityGroupForm,
     "rule": RuleForm,
     "subnet": SubnetForm,
     "user": UserForm,
@@ -25,11 +41,14 @@ FORMS: dict[str, type[Form]] = {
 }
 
 
-def form_for(kind: str, cloud: Cloud) -> Form:
-    """The form that creates a thing of this kind. Raises Usage `form.unknown`."""
+def form_for(kind: str, cloud: Cloud, chosen: Mapping[str, str] | None = None) -> Form:
+    """The form that creates a thing of this kind; `chosen` are values of its fields.
+
+    Raises Usage `form.unknown`.
+    """
     if kind not in FORMS:
         raise Usage("form.unknown", f"nothing of the kind {kind!a} can be created here")
-    return FORMS[kind](cloud)
+    return FORMS[kind](cloud, chosen)
 
 
 __all__ = ["FORMS", "Form", "Request", "form_for"]

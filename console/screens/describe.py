@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from textual.app import ComposeResult
@@ -151,33 +151,73 @@ def record_of(cloud: Cloud, noun: str, id_: str) -> Any:
         "port": lambda: cloud.ports.show(id_).port,
         "flavor": lambda: cloud.flavors.show(id_),
         "keypair": lambda: cloud.keypairs.show(id_),
+        "router": lambda: cloud.routers.show(id_).router,
+        "floating_ip": lambda: cloud.floating_ips.show(id_),
+        "security_group": lambda: cloud.security_groups.show(id_),
+        "rule": lambda: _rule(cloud, id_),
+        "subnet": lambda: cloud.networks.subnet(id_),
         "operation": lambda: cloud.operations.show(id_)[0],
     }
     return show[noun]()
 
 
-def labelled(record: SQLModel) -> Iterable[tuple[str, str]]:
-    """A record's fields as words."""
-    for key, value in fields(record).items():
-        if value is None or value == "" or value == [] or value == {}:
+def _rule(cloud: Cloud, id_: str) -> SQLModel:
+    from backends.errors import NotFound
+
+    for group in cloud.security_groups.list(all_projects=True):
+        for rule in cloud.security_groups.rules(group.id):
+            if rule.id == id_:
+                return rule
+    raise NotFound("security_group_rule.not_found", f"no rule {id_!a} here")
+
+
+# What people look for first, in this order; the rest follows as it is recorded, times last.
+_FIRST = ("name", "address", "id", "description", "status", "power", "outcome", "project_id")
+# What only the work on the record needs.
+_HIDDEN = frozenset({"absent", "made", "position", "made_for_device", "source", "user_data"})
+_UNITS = {"ram": "MiB", "disk": "GiB", "min_ram": "MiB", "min_disk": "GiB", "mtu": "bytes"}
+
+
+def labelled(record: SQLModel, names: Mapping[str, str] | None = None) -> Iterable[tuple[str, str]]:
+    """A record's fields as words: what identifies it first. `names` are of what ids refer to."""
+    found = fields(record)
+    order = [*(key for key in _FIRST if key in found), *sorted(found, key=_is_time)]
+    for key in dict.fromkeys(order):
+        value = found[key]
+        if key in _HIDDEN or value is None or value == "" or value == [] or value == {}:
             continue
-        yield key.replace("_", " "), _word(key, value)
+        name = (names or {}).get(str(value), "") if key.endswith("_id") else ""
+        text = f"{name}  ({value})" if name else _word(record, key, value)
+        yield key.removesuffix("_id" if name else "").removesuffix("_at").replace("_", " "), text
 
 
-def _word(key: str, value: Any) -> str:
+def _is_time(key: str) -> bool:
+    return key.endswith("_at") or key == "deadline"
+
+
+def _word(record: SQLModel, key: str, value: Any) -> str:
+    if key in _UNITS:
+        return f"{value} {_UNITS[key]}"
+    if key == "size" and type(record).__name__ == "Volume":
+        return f"{value} GiB"
     if key.endswith("_at") and isinstance(value, float):
-        return f"{words.clock(value)} ({words.age(value)})"
+        return f"{words.clock(value)} ({_ago(value)})"
     if key == "deadline":
         return words.clock(float(value))
-    if key in ("size", "virtual_size") and isinstance(value, int) and value > 1 << 20:
+    if key in ("size", "virtual_size") and isinstance(value, int):
         return f"{words.size(value)} ({value:,} bytes)"
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, dict):
         return ", ".join(f"{name}={each}" for name, each in value.items())
     if isinstance(value, list):
-        return ", ".join(str(each) for each in value)
+        return ", ".join(_word(record, "", each) for each in value)
     return str(value)
+
+
+def _ago(at: float) -> str:
+    said = words.age(at)
+    return said if said == "now" else f"{said} ago"
 
 
 def _lines(found: Iterable[tuple[str, Sequence[tuple[str, str, str]]]]) -> Iterable[TextLine]:

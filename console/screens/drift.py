@@ -14,8 +14,11 @@ if TYPE_CHECKING:
     from backends.records.unit import Unit
 
 
+_OF_HOST = ("host", "firewall")
+
+
 class Item(NamedTuple):
-    """One difference. `unit` is None for an orphan, which no record wants."""
+    """One difference. `unit` is None for an orphan, which no record wants; `id` is then its ref."""
 
     unit: Unit | None
     kind: str
@@ -53,7 +56,7 @@ class Drift(TablePanel):
         found = cloud.drift.show()
         items = [item for unit in found.plan.units if unit for item in _of_unit(found.plan, unit)]
         items += [
-            Item(None, each.kind, each.id, each.id, f"orphan: {each.evidence}", "orphan",
+            Item(None, each.kind, each.ref, each.id, f"orphan: {each.evidence}", "orphan",
                  len(each.steps))
             for each in found.orphans
         ]  # fmt: skip
@@ -70,26 +73,27 @@ class Drift(TablePanel):
         return "all is as it should be"
 
     def describe(self) -> None:
-        """Describe what differs, where it has a record that can be."""
+        """Describe what differs: its record, or what is known of an orphan."""
         from console.screens.describe import Describe
 
         item = self.item
-        if item is not None and item.unit is not None and item.kind != "host":
-            self.desk.drill(Describe(item.kind, item.id, item.name))
+        if item is not None:
+            noun = "orphan" if item.unit is None else item.kind
+            self.desk.drill(Describe(noun, item.id, item.name))
 
     def yaml(self) -> None:
         """Its record as YAML."""
         from console.screens.describe import Yaml
 
         item = self.item
-        if item is not None and item.unit is not None and item.kind != "host":
+        if item is not None and item.unit is not None and item.kind not in _OF_HOST:
             self.desk.drill(Yaml(item.kind, item.id, item.name))
 
     def repair(self) -> None:
         """Converge what is selected, after its plan was seen."""
         units = list(dict.fromkeys(i.unit for i in self.table.selection if i.unit is not None))
         if not units:
-            self.desk.say("an orphan has no record to repair it from", "warn")
+            self._refuse("an orphan has no record to repair it from: adopt or remove it")
             return
         self.desk.perform(f"Repair {self.names()}", lambda c: c.drift.repair(units), dangerous=True)
         self.unmark()
@@ -97,6 +101,40 @@ class Drift(TablePanel):
     def repair_all(self) -> None:
         """Converge all that differs, after the plan was seen."""
         self.desk.perform("Repair all", lambda c: c.drift.repair(), dangerous=True)
+
+    def adopt(self) -> None:
+        """Make records again of the orphans selected, after the plan was seen."""
+        refs = self._orphans()
+        if refs:
+            title = f"Adopt {self.names()}"
+            self.desk.perform(title, lambda c: c.drift.adopt(refs), dangerous=True)
+            self.unmark()
+
+    def remove_orphan(self) -> None:
+        """Take the orphans selected off the machine, after the steps were seen."""
+        refs = self._orphans()
+        if refs:
+            title = f"Remove {self.names()}"
+            self.desk.perform(title, lambda c: c.drift.remove_orphans(refs), dangerous=True)
+            self.unmark()
+
+    def forget(self) -> None:
+        """Remove the records whose thing is lost, after the plan was seen."""
+        units = [i.unit for i in self.table.selection if i.unit and i.code.endswith(".lost")]
+        if not units:
+            self._refuse("only what is lost is forgotten; r repairs what differs")
+            return
+        self.desk.perform(f"Forget {self.names()}", lambda c: c.drift.forget(units), dangerous=True)
+        self.unmark()
+
+    def _orphans(self) -> list[str]:
+        refs = [item.id for item in self.table.selection if item.unit is None]
+        if not refs:
+            self._refuse("this has a record: r repairs it")
+        return refs
+
+    def _refuse(self, why: str) -> None:
+        self.desk.say(why if self.table.items else "nothing differs", "warn")
 
 
 def _of_unit(plan: Plan, planned: UnitPlan) -> Iterable[Item]:

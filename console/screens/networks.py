@@ -7,6 +7,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from console import panels
 from console.screens.table_panel import TablePanel
 from console.widgets import words
 from console.widgets.column import Column
@@ -35,6 +36,15 @@ class PortItem(NamedTuple):
     lease: Lease | None
 
 
+def _kind(item: Item) -> str:
+    """How it lies, and for whom."""
+    network = item.network
+    said = ["external" if network.external else "", "shared" if network.shared else ""]
+    if network.network_type != "local":
+        said.append(f"{network.network_type} {network.segmentation_id or ''}".strip())
+    return " ".join(word for word in said if word)
+
+
 class Networks(TablePanel):
     """The networks the caller may use."""
 
@@ -49,7 +59,7 @@ class Networks(TablePanel):
                right=True),
         Column("mtu", "MTU", lambda i: str(i.network.mtu), 5, 5, "M",
                order=lambda i: i.network.mtu, right=True),
-        Column("shared", "SHARED", lambda i: "yes" if i.network.shared else "", 6, 6),
+        Column("kind", "KIND", _kind, 8, 20, "K"),
         Column("project", "PROJECT", lambda i: i.project, 12, 24, "P"),
         Column("age", "AGE", lambda i: words.age(i.network.created_at), 4, 5, "A",
                order=lambda i: -i.network.created_at, right=True),
@@ -83,21 +93,34 @@ class Networks(TablePanel):
         self.desk.drill(Ports(item.network.id, item.network.name))
 
     def create_subnet(self) -> None:
-        """Open the form for a new subnet."""
-        self.desk.ask_form("subnet")
+        """Open the form for a new subnet of the network under the cursor."""
+        chosen = {} if self.item is None else {"network": self.item.network.id}
+        self.desk.ask_form("subnet", chosen)
+
+    def subnets(self) -> None:
+        """The subnets of the network under the cursor."""
+        from console.screens.subnets import Subnets
+
+        if self.item is not None:
+            self.desk.drill(Subnets(self.item.network.id, self.item.network.name))
+
+    def routers(self) -> None:
+        """The routers."""
+        self.desk.drill(panels.make("routers"))
+
+    def floating_ips(self) -> None:
+        """The floating IPs."""
+        self.desk.drill(panels.make("floating-ips"))
+
+    def security_groups(self) -> None:
+        """The security groups."""
+        self.desk.drill(panels.make("security-groups"))
 
     def rename(self) -> None:
         """Ask for another name."""
         if self.item is None:
             return
-        network = self.item.network
-        self.desk.ask(
-            f"name of {network.name}",
-            network.name,
-            lambda new: self.desk.perform(
-                f"Rename {network.name}", lambda c: c.networks.set(network.id, name=new)
-            ),
-        )
+        self.ask_name(self.item, lambda cloud, id_, name: cloud.networks.set(id_, name=name))
 
 
 def _lease(item: PortItem) -> str:
@@ -144,9 +167,14 @@ class Ports(TablePanel):
         """The port's name, or its address."""
         return item.view.port.name or ", ".join(a for _, a in item.view.addresses)
 
+    def create(self) -> None:
+        """Ask for a new, free port on this network."""
+        self.desk.ask_form("port", {"network": self._network})
+
     def fetch(self, cloud: Cloud, everyone: bool) -> Sequence[Any]:
         """The network's ports with what they are plugged into."""
         names = {r.id: r.name for r in cloud.instances.recorded(all_projects=True)}
+        names |= {r.id: f"router {r.name}" for r in cloud.routers.list(all_projects=True)}
         leases = {
             (each.mac, each.address): each for each in cloud.machine.dnsmasq.leases(self._network)
         }
@@ -160,4 +188,10 @@ class Ports(TablePanel):
 
 
 def _owner(owner: str) -> str:
-    return {"network:dhcp": "DHCP server", "": "(free)"}.get(owner, owner)
+    return {
+        "network:dhcp": "DHCP server",
+        "network:floatingip": "floating IP",
+        "network:router_gateway": "a router's gateway",
+        "network:router_interface": "a router",
+        "": "(free)",
+    }.get(owner, owner)

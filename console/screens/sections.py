@@ -4,7 +4,7 @@ was done."""
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from backends.errors import QuarterdeckError
@@ -19,30 +19,124 @@ if TYPE_CHECKING:
 Row = tuple[str, str, str]
 Section = tuple[str, Sequence[Row]]
 
-_UNITS = {"project", "image", "network", "volume", "instance"}
+_UNITS = {"project", "image", "network", "router", "volume", "instance"}
 _OPERATIONS = 200
 _OUTCOMES = {"done": "good", "failed": "bad", "interrupted": "bad"}
 
 
 def sections(cloud: Cloud, noun: str, id_: str) -> Iterator[Section]:
     """Titles with their rows. Raises NotFound."""
+    if noun in _NO_RECORD:
+        yield from _NO_RECORD[noun](cloud, id_)
+        return
     record = record_of(cloud, noun, id_)
-    yield noun.capitalize(), [(label, text, "") for label, text in labelled(record)]
+    rows = [(label, text, "") for label, text in labelled(record, _names(cloud, noun))]
     if noun == "instance":
-        yield from _instance(cloud, id_)
-    if noun == "network":
-        yield from _network(cloud, id_)
+        rows.insert(2, _status(cloud, id_))
+    yield _TITLES.get(noun, noun.capitalize()), rows
+    if noun in _MORE:
+        yield from _MORE[noun](cloud, id_)
     if noun == "volume":
         attached = cloud.volumes.show(id_).attached
         yield "Attached to", [(device, name, "") for name, device in attached]
     if noun == "project":
-        rows = cloud.quotas.show(id_).items()
-        yield "Quota", [(what, f"{used} of {_limit(limit)}", "") for what, (limit, used) in rows]
+        quota = cloud.quotas.show(id_).items()
+        yield "Quota", [(what, f"{used} of {_limit(limit)}", "") for what, (limit, used) in quota]
     if noun == "operation":
         yield "Steps", [_step(step) for step in cloud.operations.show(id_)[1]]
     if noun in _UNITS:
         yield "Should be and is", _differences(cloud, noun, id_)
         yield "Operations", _operations(cloud, f"{noun}:{id_}")
+
+
+def _orphan(cloud: Cloud, ref: str) -> Iterator[Section]:
+    from backends.errors import NotFound
+
+    found = next((each for each in cloud.drift.orphans() if each.ref == ref), None)
+    if found is None:
+        raise NotFound("orphan.not_found", f"no orphan {ref!a} any more")
+    yield "Orphan", [("kind", found.kind, ""), ("id", found.id, ""), ("label", found.evidence, "")]
+    yield "To remove it", [("", step.text, "") for step in found.steps]
+
+
+def _host(cloud: Cloud, id_: str, kind: str = "host") -> Iterator[Section]:
+    yield kind.capitalize(), [("name", cloud.settings.host, "")]
+    yield "Should be and is", _differences(cloud, kind, id_)
+    yield "Operations", _operations(cloud, f"{kind}:{id_}")
+
+
+_NO_RECORD: dict[str, Callable[[Cloud, str], Iterator[Section]]] = {
+    "orphan": _orphan,
+    "host": _host,
+    "firewall": lambda cloud, id_: _host(cloud, id_, "firewall"),
+}
+
+
+def _names(cloud: Cloud, noun: str) -> dict[str, str]:
+    """What the ids in a record stand for."""
+    found = {each.id: each.name for each in cloud.identity.projects()}
+    if noun in ("image", "instance"):
+        found |= {each.id: each.name for each in cloud.images.list(all_projects=True)}
+    if noun in ("subnet", "port", "router", "floating_ip"):
+        found |= {each.id: each.name for each in cloud.networks.list(all_projects=True)}
+        found |= {each.id: each.name for each in cloud.routers.list(all_projects=True)}
+    if noun == "port":
+        recorded = cloud.instances.recorded(all_projects=True)
+        found |= {each.id: f"instance {each.name}" for each in recorded}
+    if noun in ("rule", "security_group"):
+        groups = cloud.security_groups.list(all_projects=True)
+        found |= {each.id: each.name for each in groups}
+    if cloud.caller.user_id:
+        found[cloud.caller.user_id] = cloud.caller.user
+    return found
+
+
+def _status(cloud: Cloud, id_: str) -> Row:
+    try:
+        row = cloud.instances.row(id_)
+    except QuarterdeckError as error:
+        return "status", str(error), "bad"
+    return "status", row.status, "bad" if row.differs else ""
+
+
+def _router(cloud: Cloud, id_: str) -> Iterator[Section]:
+    view = cloud.routers.show(id_)
+    names = {each.id: each.name for each in cloud.networks.list(all_projects=True)}
+    rows = []
+    for each in view.interfaces:
+        side = "gateway" if each.outside else "inside"
+        held = ", ".join(address for _, address in each.addresses)
+        network = names.get(each.port.network_id, each.port.network_id)
+        rows.append((side, f"{held}  on {network}  {each.port.interface}", ""))
+    yield "Interfaces", rows or [("", "none", "dim")]
+    routes = [(each["destination"], f"via {each['nexthop']}", "") for each in view.router.routes]
+    if routes:
+        yield "Routes", routes
+    lent = [
+        (row.address, f"for {row.fixed_address}", "")
+        for row in cloud.floating_ips.list(all_projects=True)
+        if row.router_id == id_
+    ]
+    yield "Floating IPs", lent or [("", "none", "dim")]
+
+
+def _security_group(cloud: Cloud, id_: str) -> Iterator[Section]:
+    names = {each.id: each.name for each in cloud.security_groups.list(all_projects=True)}
+    rows = []
+    for rule in cloud.security_groups.rules(id_):
+        ports = "" if rule.port_min is None else f" {rule.port_min}-{rule.port_max}"
+        group = names.get(rule.remote_group_id or "", rule.remote_group_id or "")
+        remote = f"group {group}" if group else rule.remote_prefix or "anywhere"
+        rows.append((rule.direction, f"{rule.ethertype} {rule.protocol or 'any'}{ports}  {remote}"
+                     f"  {rule.description}".rstrip(), ""))  # fmt: skip
+    yield "Rules", sorted(rows, reverse=True) or [("", "none: nothing passes", "dim")]
+    row = cloud.security_groups.show(id_)
+    held = [
+        (", ".join(address for _, address in view.addresses), view.port.id, "")
+        for view in cloud.ports.list(all_projects=True)
+        if row.name in view.groups and view.port.project_id == row.project_id
+    ]
+    yield "Ports", held or [("", "none", "dim")]
 
 
 def _limit(limit: int) -> str:
@@ -98,6 +192,15 @@ def _network(cloud: Cloud, id_: str) -> Iterator[Section]:
         until = "for ever" if not lease.expires else f"until {words.clock(lease.expires)}"
         leases.append((lease.address, f"{lease.mac}  {lease.hostname or '-'}  {until}", ""))
     yield "Leases", leases or [("", "none", "dim")]
+
+
+_TITLES = {"floating_ip": "Floating IP", "security_group": "Security group", "keypair": "Key pair"}
+_MORE: dict[str, Callable[[Cloud, str], Iterator[Section]]] = {
+    "instance": _instance,
+    "network": _network,
+    "router": _router,
+    "security_group": _security_group,
+}
 
 
 def _differences(cloud: Cloud, noun: str, id_: str) -> list[Row]:

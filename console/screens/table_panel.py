@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from textual.app import ComposeResult
@@ -72,8 +72,10 @@ class TablePanel(Panel):
         if self.filtered and self.table.items:
             return "nothing passes the filter; esc takes it off"
         creates = any(action.id == f"{self.noun}.create" for action in self.actions())
-        create = f"; c creates {'an' if self.noun[:1] in 'aeiou' else 'a'} {self.noun}"
-        return f"no {self.heading.lower()} here{create if creates and self.desk.writes else ''}"
+        noun = self.noun.replace("_ip", " IP").replace("_", " ")
+        create = f"; c creates {'an' if noun[:1] in 'aeiou' else 'a'} {noun}"
+        heading = self.heading[0].lower() + self.heading[1:]
+        return f"no {heading} here{create if creates and self.desk.writes else ''}"
 
     def filter(self, text: str) -> None:
         """Show the rows that pass."""
@@ -144,6 +146,17 @@ class TablePanel(Panel):
     def create(self) -> None:
         """Open the form for a new one."""
         self.desk.ask_form(self.noun)
+
+    def ask_name(
+        self, item: Any, verb: Callable[[Cloud, str, str], object], name: str | None = None
+    ) -> None:
+        """Ask for another name of a row (`name` is its own where its title is something else)."""
+        id_, title = self.key(item), self.title(item)
+
+        def done(new: str) -> None:
+            self.desk.perform(f"Rename {title}", lambda cloud: verb(cloud, id_, new))
+
+        self.desk.ask(f"name of {title}", title if name is None else name, done)
 
     def describe(self) -> None:
         """All there is to know about the row under the cursor."""

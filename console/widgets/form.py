@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import ClassVar
 
@@ -84,9 +84,11 @@ class Form(ModalScreen[Request | None]):
             self.request = request
             self.plan = plan
 
-    def __init__(self, cloud: Cloud) -> None:
+    def __init__(self, cloud: Cloud, chosen: Values | None = None) -> None:
         super().__init__()
         self.cloud = cloud
+        # What the panel implies, by field.
+        self.chosen = dict(chosen or {})
 
     # What subclasses say
 
@@ -131,7 +133,10 @@ class Form(ModalScreen[Request | None]):
 
     def _found(self) -> Message:
         try:
-            return self.Filled(self.load())
+            found = self.load()
+            for name, value in self.chosen.items():
+                found[name] = replace(found.get(name, Loaded()), value=value)
+            return self.Filled(found)
         except QuarterdeckError as error:
             return self.Wrong(error)
 

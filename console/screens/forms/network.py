@@ -1,4 +1,4 @@
-"""Forms for networks, subnets, ports and rules of security groups."""
+"""Forms for networks, subnets and ports."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ from backends.services import addresses
 from backends.services.base import good_name
 from backends.services.network import NewSubnet
 from backends.services.port import FixedAddress
-from backends.services.security_group import PROTOCOLS, NewRule
 from console.screens.forms.suggest import (
     addresses_listed,
     description,
@@ -20,8 +19,6 @@ from console.screens.forms.suggest import (
 )
 from console.widgets.fields import Choice, Loaded, Text, Toggle
 from console.widgets.form import Form, Request, Values
-
-_ANY = "any"
 
 
 class NetworkForm(Form):
@@ -120,53 +117,9 @@ class PortForm(Form):
         return Request(f"Create port {name}".rstrip(), create)
 
 
-class RuleForm(Form):
-    """A new rule of a security group."""
-
-    heading = "New security group rule"
-    fields = (
-        Choice("group", "Security group"),
-        Choice("direction", "Direction", (("ingress", "ingress"), ("egress", "egress")), "ingress"),
-        Choice("ethertype", "Ethertype", (("IPv4", "IPv4"), ("IPv6", "IPv6")), "IPv4"),
-        Choice(
-            "protocol", "Protocol", ((_ANY, _ANY), *((each, each) for each in PROTOCOLS)), "tcp"
-        ),
-        Text("ports", "Ports", lambda text: _ports(text), optional=True, hint="22 or 8000-8080"),
-        Text("prefix", "From or to", optional=True, hint="0.0.0.0/0; empty: anywhere"),
-        Text("description", "Description", description, optional=True),
-    )
-
-    def load(self) -> dict[str, Loaded]:
-        groups = self.cloud.security_groups.list()
-        chosen = next((each.id for each in groups if each.name == "default"), "")
-        return {"group": Loaded(chosen, [(each.name, each.id) for each in groups])}
-
-    def request(self, values: Values) -> Request:
-        low, high = _ports(values["ports"]) if values["ports"] else (None, None)
-        new = NewRule(
-            group=values["group"],
-            direction=values["direction"],
-            ethertype=values["ethertype"],
-            protocol=None if values["protocol"] == _ANY else values["protocol"],
-            port_min=low,
-            port_max=high,
-            remote_prefix=values["prefix"] or None,
-            description=values["description"],
-        )
-        title = f"Add rule {new.direction} {values['protocol']} {values['ports']}".rstrip()
-        return Request(title, lambda cloud: cloud.security_groups.add_rule(new))
-
-
 def _options(networks: Sequence[Network]) -> list[tuple[str, str]]:
     return [(each.name, each.id) for each in networks]
 
 
 def _gateway(text: str) -> object:
     return text if text in ("auto", "none") else addresses.parse_address(text)
-
-
-def _ports(text: str) -> tuple[int, int]:
-    """One port, or two with a dash. Raises Refused `form.number`."""
-    check = number("a port", 0, 65535)
-    low, dash, high = text.partition("-")
-    return check(low.strip()), check((high if dash else low).strip())

@@ -1,0 +1,86 @@
+"""Forms for security groups and their rules."""
+
+from __future__ import annotations
+
+from backends.cloud import Cloud
+from backends.errors import Refused
+from backends.services.base import good_name
+from backends.services.security_group import PROTOCOLS, NewRule
+from console.screens.forms.suggest import description, next_name, number
+from console.widgets.fields import Choice, Loaded, Text
+from console.widgets.form import Form, Request, Values
+
+_ANY = "any"
+
+
+class SecurityGroupForm(Form):
+    """A new security group; its rules have their own form."""
+
+    heading = "New security group"
+    fields = (
+        Text("name", "Name", good_name),
+        Text("description", "Description", description, optional=True),
+    )
+
+    def load(self) -> dict[str, Loaded]:
+        taken = {each.name for each in self.cloud.security_groups.list()}
+        return {"name": Loaded(next_name("group", taken))}
+
+    def request(self, values: Values) -> Request:
+        name, text = values["name"], values["description"]
+
+        def create(cloud: Cloud) -> object:
+            return cloud.security_groups.create(name, text)
+
+        return Request(f"Create security group {name}", create)
+
+
+class RuleForm(Form):
+    """A new rule of a security group."""
+
+    heading = "New security group rule"
+    fields = (
+        Choice("group", "Security group"),
+        Choice("direction", "Direction", (("ingress", "ingress"), ("egress", "egress")), "ingress"),
+        Choice("ethertype", "Ethertype", (("IPv4", "IPv4"), ("IPv6", "IPv6")), "IPv4"),
+        Choice(
+            "protocol", "Protocol", ((_ANY, _ANY), *((each, each) for each in PROTOCOLS)), "tcp"
+        ),
+        Text("ports", "Ports", lambda text: _ports(text), optional=True, hint="22 or 8000-8080"),
+        Text("prefix", "From or to", optional=True, hint="0.0.0.0/0; empty: anywhere"),
+        Choice("remote", "Or the group", optional=True, hint="none"),
+        Text("description", "Description", description, optional=True),
+    )
+
+    def load(self) -> dict[str, Loaded]:
+        groups = self.cloud.security_groups.list(all_projects=bool(self.chosen))
+        chosen = next((each.id for each in groups if each.name == "default"), "")
+        options = [(each.name, each.id) for each in groups]
+        return {"group": Loaded(chosen, options), "remote": Loaded("", options)}
+
+    def request(self, values: Values) -> Request:
+        low, high = _ports(values["ports"]) if values["ports"] else (None, None)
+        if values["prefix"] and values["remote"]:
+            raise Refused(
+                "security_group.rule.invalid", "a range of addresses or a group, not both"
+            )
+        new = NewRule(
+            group=values["group"],
+            direction=values["direction"],
+            ethertype=values["ethertype"],
+            protocol=None if values["protocol"] == _ANY else values["protocol"],
+            port_min=low,
+            port_max=high,
+            remote_prefix=values["prefix"] or None,
+            remote_group=values["remote"] or None,
+            description=values["description"],
+        )
+        title = f"Add rule {new.direction} {values['protocol']} {values['ports']}".rstrip()
+        return Request(title, lambda cloud: cloud.security_groups.add_rule(new))
+
+
+def _ports(text: str) -> tuple[int, int]:
+    """One port, or two with a dash. Raises Refused `form.number`."""
+    check = number("a port", 0, 65535)
+    low, dash, high = text.partition("-")
+    return check(low.strip()), check((high if dash else low).strip())
