@@ -16,8 +16,11 @@ from tests.real.stand_in import StandIn
 def town(daemons: None) -> Iterator[Town]:
     """A cloud with an external network."""
     town = Town()
-    yield town
-    town.close()
+    try:
+        town.open()
+        yield town
+    finally:
+        town.close()
 
 
 @dataclass

@@ -27,10 +27,15 @@ class Town:
         self.lab = Lab()
         self.lab.start()
         self.token = secrets.token_hex(2)
-        # RFC 2544's range for tests: nobody's network.
-        self.outer = f"198.18.{secrets.randbelow(254) + 1}"
+        # RFC 2544's range for tests: nobody's network, and no other test's now.
+        ranges = [f"198.18.{number}" for number in range(1, 255)]
+        routes = run("ip", "route")
+        self.outer = secrets.choice([each for each in ranges if f"{each}." not in routes])
         self.stand_ins: list[StandIn] = []
         self._outside: list[str] = []
+
+    def open(self) -> None:
+        """Make the external network."""
         cloud = self.cloud
         cloud.networks.create("public", external=True)
         cloud.networks.create_subnet(
