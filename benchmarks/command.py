@@ -49,7 +49,7 @@ def _launch(cloud: Cloud) -> None:
 
 
 def _openstack() -> str:
-    """The peer's program, in a virtual environment of its own. Raises OSError where it cannot be."""
+    """The peer's program, in an environment of its own. Raises OSError where it cannot be."""
     program = _PEER / "bin" / "openstack"
     if not program.exists():
         venv.create(_PEER, with_pip=True)

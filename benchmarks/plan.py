@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Iterable
-from itertools import chain
+from itertools import chain, pairwise
 from pathlib import Path
+from time import process_time
 
 from sqlmodel import SQLModel
 
@@ -33,7 +34,7 @@ def main() -> list[Result]:
             name = f"plan of {size:,} instances in order / reading their records"
             results.append(Result(name, times["plan"], times["read"], 1.0))
             cost[size] = times["plan"] / size * 1000
-    for small, large in zip(SIZES, SIZES[1:], strict=False):
+    for small, large in pairwise(SIZES):
         name = f"plan per instance: at {large:,} / at {small:,}"
         results.append(Result(name, cost[large], cost[small], 1.5, "us"))
     return results
@@ -58,7 +59,7 @@ def _measure(path: Path, size: int) -> dict[str, float]:
         if plan(kept, facts, SETTINGS):
             raise RuntimeError("the cloud is not in order")
 
-    times = medians({"read": read, "plan": plan_all}, 9 if size < 10_000 else 3)
+    times = medians({"read": read, "plan": plan_all}, 9 if size < 10_000 else 3, clock=process_time)
     store.close()
     return times
 
@@ -83,7 +84,9 @@ def _rows(found: Records) -> Iterable[Iterable[SQLModel]]:
     yield chain(found.instances.values(), found.volumes.values(), found.ports.values())
     yield chain.from_iterable(found.addresses.values())
     yield chain.from_iterable(found.attachments.values())
-    yield [PortSecurityGroup(port_id=p, group_id=g) for p, gs in found.groups_of.items() for g in gs]
+    yield [
+        PortSecurityGroup(port_id=p, group_id=g) for p, gs in found.groups_of.items() for g in gs
+    ]
 
 
 if __name__ == "__main__":
