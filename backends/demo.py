@@ -18,15 +18,9 @@ IMAGE, FLAVOR, NETWORK = "lab", "m1.nano", "harbour"
 RANGE, NAMESERVER = "10.80.0.0/24", "9.9.9.9"
 INSTANCES = ("anchor", "beacon")
 OUTSIDE, ROUTER = "public", "lighthouse"
-# Ranges for documentation and for tests (RFC 5737, RFC 2544), which lead nowhere else; the first
-# that the host has free.
-OUTSIDE_RANGES = (
-    "203.0.113.0/24",
-    "198.51.100.0/24",
-    "192.0.2.0/24",
-    "198.19.0.0/24",
-    "198.19.1.0/24",
-)
+# Private ranges, DevStack's first; the first that the host has free. The documentation's ranges
+# (RFC 5737) are none of them: sandboxes number their own gateways and mirrors from these.
+OUTSIDE_RANGES = ("172.24.4.0/24", "172.31.253.0/24", "10.253.253.0/24")
 
 Report = Callable[[str], None]
 
