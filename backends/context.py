@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, TypeVar
@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, TypeVar
 from sqlmodel import Session
 
 from backends.caller import Caller
-from backends.doom import doom, is_doomed
+from backends.doom import doom, is_doomed, is_gone
 from backends.drivers.machine import Machine
 from backends.drivers.step import Step
 from backends.errors import Cancelled, QuarterdeckError
@@ -277,10 +277,10 @@ class Context:
             for unit in made:
                 units.extend(each for each in doom(session, unit) if each not in units)
         journal.extend(_UNDO)
-        try:
+        # What else is not in order is drift, and no part of what the verb had made.
+        with suppress(QuarterdeckError):
             self.converger.converge(units, journal, keep_going=True)
-        except QuarterdeckError:
-            journal.close(Outcome.FAILED, cause)
-        else:
-            cancelled = isinstance(cause, Cancelled)
-            journal.close(Outcome.CANCELLED if cancelled else Outcome.UNDONE, cause)
+        with self.store.read() as session:
+            undone = all(is_gone(session, unit) for unit in made)
+        gone = Outcome.CANCELLED if isinstance(cause, Cancelled) else Outcome.UNDONE
+        journal.close(gone if undone else Outcome.FAILED, cause)

@@ -76,3 +76,8 @@ def is_doomed(session: Session, unit: Unit) -> bool:
     """Whether the unit is gone, or wanted gone."""
     row = session.get(_TABLES[unit.kind], unit.id)
     return row is None or bool(row.absent)
+
+
+def is_gone(session: Session, unit: Unit) -> bool:
+    """Whether there is no record of the unit any more."""
+    return session.get(_TABLES[unit.kind], unit.id) is None

@@ -70,9 +70,10 @@ class InstanceFolders:
                     self._host.write_text(tree / _inside(name), text)
                 new = folder / f".{drive.name}.partial"
                 self._master(tree, new)
-                self._publish(new, drive, "0400")
             finally:
+                # Before the drive has its name: killed in between, all of this is done again.
                 self._host.remove_tree(tree)
+            self._publish(new, drive, "0400")
         for name in self._host.list_dir(folder):
             if _digest(name) and name != drive.name:
                 self._host.remove(folder / name)

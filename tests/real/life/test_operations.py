@@ -183,7 +183,7 @@ def test_two_processes_that_repair_the_same_do_it_once(lab: Lab) -> None:
         if operation.verb == "repair"
         for step in lab.cloud.operations.show(operation.id)[1]
     ]
-    assert done.count(f"start domain {instance.id}") == 1
+    assert len([text for text in done if text.startswith("start domain")]) == 1
 
 
 def test_launches_at_once_get_addresses_and_names_of_their_own(lab: Lab) -> None:
