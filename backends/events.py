@@ -5,11 +5,13 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from backends.errors import QuarterdeckError
 from backends.records.store import is_path
 
 if TYPE_CHECKING:
@@ -52,8 +54,10 @@ class Events:
     thread of its own and must be quick."""
 
     def __init__(self, cloud: Cloud) -> None:
+        self._cloud = cloud
         self._settings = cloud.settings
         self._store = cloud.context.store.url
+        self._own: set[str] = set()
         self._callbacks: list[Callback] = []
         self._burst = _Burst()
         self._lock = threading.Lock()
@@ -104,7 +108,9 @@ class Events:
     def _watch_domains(self) -> None:
         from backends.drivers.libvirt import watch
 
-        def hear(_domain: str, what: str) -> None:
+        def hear(domain: str, what: str) -> None:
+            if domain and not self._is_own(domain):
+                return
             if what == watch.UNREACHABLE:
                 # It is tried again every second, and told once.
                 if self._libvirt is not False:
@@ -116,6 +122,18 @@ class Events:
             self._note(Topic.DOMAINS, libvirt=True if came else None)
 
         watch.watch(self._settings, hear, self._stop)
+
+    def _is_own(self, domain: str) -> bool:
+        """Whether the cloud has a record of the domain: libvirt tells of everybody's."""
+        if domain in self._own:
+            return True
+        from backends.records.instance import Instance
+
+        with suppress(QuarterdeckError), self._cloud.context.reading() as session:
+            if session.get(Instance, domain) is None:
+                return False
+        self._own.add(domain)
+        return True
 
     def _watch_switch(self) -> None:
         from backends.drivers.ovs import watch

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from sqlmodel import Session, col, select
 
@@ -13,7 +14,6 @@ from backends.errors import NotFound, Refused
 from backends.records.identity import Role
 from backends.records.network import (
     OWNER_DHCP,
-    OWNER_ROUTER,
     Address,
     LocalVlan,
     Network,
@@ -23,22 +23,23 @@ from backends.records.network import (
 from backends.records.unit import Kind, Unit
 from backends.services import addresses, quota
 from backends.services.base import Service, check_absent, compose, find, good_name, good_text, own
+from backends.services.provider import (
+    VLANS,
+    Provider,
+    check_segment,
+    good_provider,
+    good_service,
+)
+from backends.services.subnet import (
+    check_gateway_free,
+    check_no_overlap,
+    gateway_of,
+    give_dhcp_address,
+    route_of,
+    take_dhcp_address,
+)
 
-_VLANS = range(1, 4095)
 _MTU_LEAST, _MTU_MOST = 68, 9216
-
-
-# The one physical network there is, on the host's external bridge; OpenStack's guides name it so.
-PHYSICAL_NETWORK = "provider"
-
-
-@dataclass(frozen=True, slots=True)
-class Provider:
-    """How a network lies on a physical one: `flat`, or `vlan` with its `segment` (1 to 4094)."""
-
-    network_type: str = "flat"
-    physical: str = PHYSICAL_NETWORK
-    segment: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,11 +83,11 @@ class Networks(Service):
             self.caller.require_cloud_admin("share a network with all projects")
         if external or provider:
             self.caller.require_cloud_admin("create an external or provider network")
-        lies = _checked(provider or (Provider() if external else None))
+        lies = good_provider(provider or (Provider() if external else None))
 
         def act(change: Change) -> Network:
             session = change.session
-            _check_segment(session, lies)
+            check_segment(session, lies)
             quota.check(session, self.caller.project_id, {"networks": 1})
             row = Network(
                 project_id=self.caller.project_id,
@@ -140,7 +141,7 @@ class Networks(Service):
         self.caller.require(Role.MEMBER, "change a network")
         if host_services is not None:
             self.caller.require_cloud_admin("open a service of the host to guests")
-            host_services = [_service(each) for each in host_services]
+            host_services = [good_service(each) for each in host_services]
 
         def act(change: Change) -> Network:
             row = self.require_own(change.session, ref)
@@ -201,20 +202,20 @@ class Networks(Service):
         cidr = addresses.parse_network(new.cidr)
         if new.ip_version not in (None, cidr.version):
             raise Refused("network.subnet.invalid", f"{cidr} is not IPv{new.ip_version}")
-        gateway = _gateway(new.gateway, cidr)
+        gateway = gateway_of(new.gateway, cidr)
         pools = (
             addresses.parse_pools(new.pools, cidr)
             if new.pools
             else addresses.default_pools(cidr, gateway)
         )
         dns = [str(addresses.parse_address(text)) for text in new.dns]
-        routes = [_route(destination, hop) for destination, hop in new.host_routes]
+        routes = [route_of(destination, hop) for destination, hop in new.host_routes]
 
         def act(change: Change) -> Subnet:
             session = change.session
             network = self.require_own(session, new.network)
             quota.check(session, self.caller.project_id, {"subnets": 1})
-            _check_no_overlap(session, network, cidr)
+            check_no_overlap(session, network, cidr)
             if network.external and network.network_type == "flat" and gateway:
                 self._check_unrouted(cidr)
             row = Subnet(
@@ -277,8 +278,8 @@ class Networks(Service):
             if dns is not None:
                 row.dns_nameservers = [str(addresses.parse_address(text)) for text in dns]
             if gateway is not None:
-                _check_gateway_free(session, row)
-                found = _gateway(gateway, addresses.parse_network(row.cidr))
+                check_gateway_free(session, row)
+                found = gateway_of(gateway, addresses.parse_network(row.cidr))
                 row.gateway_ip = str(found) if found else None
             if dhcp is not None and dhcp != row.enable_dhcp:
                 row.enable_dhcp = dhcp
@@ -286,7 +287,7 @@ class Networks(Service):
                 if dhcp:
                     give_dhcp_address(session, network, row, self.context.settings.host)
                 else:
-                    _take_dhcp_address(session, row)
+                    take_dhcp_address(session, row)
             unit = Unit(Kind.NETWORK, row.network_id)
             change.about(unit, row.name or row.cidr)
             change.touch(unit)
@@ -302,7 +303,7 @@ class Networks(Service):
         def act(change: Change) -> None:
             session = change.session
             row = find(session, Subnet, ref, "subnet", self.caller)
-            _take_dhcp_address(session, row)
+            take_dhcp_address(session, row)
             left = session.exec(select(Address).where(Address.subnet_id == row.id)).all()
             if left:
                 raise Refused("subnet.in_use", f"{len(left)} addresses of {row.cidr} are in use")
@@ -344,14 +345,20 @@ class Networks(Service):
 
     def _check_unrouted(self, cidr: addresses.IPNetwork) -> None:
         """The host becomes a member of the network, and must not be of another with that range."""
-        for text in self.context.machine.namespaces.host_routes():
+        for text in (*self.context.machine.namespaces.host_routes(), *self._nameservers()):
             other = addresses.parse_destination(text)
             if other.version == cidr.version and other.overlaps(cidr):
                 raise Refused(
                     "network.subnet.routed",
-                    f"this host routes {other} elsewhere already; give {cidr} another range,"
+                    f"this host reaches {other} elsewhere already; give {cidr} another range,"
                     " or `--gateway none`",
                 )
+
+    def _nameservers(self) -> Sequence[str]:
+        """The host's own name servers (resolv.conf(5)), which may lie behind its default route."""
+        text = self.context.machine.host.read_text(Path("/etc/resolv.conf")) or ""
+        lines = [line.split() for line in text.splitlines() if len(line.split()) > 1]
+        return [line[1].partition("%")[0] for line in lines if line[:1] == ["nameserver"]]
 
     def require_own(self, session: Session, ref: str) -> Network:
         """A network the caller may change. Raises NotFound, Refused `right.missing`."""
@@ -374,128 +381,9 @@ def require_external(session: Session, ref: str) -> Network:
     return rows[0]
 
 
-def give_dhcp_address(session: Session, network: Network, subnet: Subnet, host: str) -> None:
-    """An address in the subnet for the network's DHCP port, which is made when there is none."""
-    from backends.services.port import take_address
-
-    port = session.exec(
-        select(Port).where(Port.network_id == network.id, Port.device_owner == OWNER_DHCP)
-    ).first()
-    if port is None:
-        taken = session.exec(select(Port.mac).where(Port.network_id == network.id)).all()
-        port = Port(
-            network_id=network.id,
-            project_id=network.project_id,
-            mac=addresses.fresh_mac(taken),
-            device_id=f"dhcp-{network.id}",
-            device_owner=OWNER_DHCP,
-            host=host,
-        )
-        session.add(port)
-        session.flush()
-    port.absent = False
-    take_address(session, port, subnet, None)
-
-
-def _take_dhcp_address(session: Session, subnet: Subnet) -> None:
-    query = (
-        select(Address)
-        .join(Port, col(Port.id) == col(Address.port_id))
-        .where(Address.subnet_id == subnet.id, Port.device_owner == OWNER_DHCP)
-    )
-    for address in session.exec(query):
-        port = session.get_one(Port, address.port_id)
-        session.delete(address)
-        session.flush()
-        if session.exec(select(Address).where(Address.port_id == port.id)).first() is None:
-            port.absent = True
-
-
 def _free_vlan(session: Session, host: str) -> int:
     taken = set(session.exec(select(LocalVlan.vlan).where(LocalVlan.host == host)))
-    free = next((vlan for vlan in _VLANS if vlan not in taken), None)
+    free = next((vlan for vlan in VLANS if vlan not in taken), None)
     if free is None:
-        raise Refused("network.vlan.exhausted", f"all {len(_VLANS)} VLANs of {host} are in use")
+        raise Refused("network.vlan.exhausted", f"all {len(VLANS)} VLANs of {host} are in use")
     return free
-
-
-def _gateway(text: str, cidr: addresses.IPNetwork) -> addresses.IPAddress | None:
-    if text == "none":
-        return None
-    if text == "auto":
-        return cidr[1]
-    address = addresses.parse_address(text)
-    addresses.check_inside(address, cidr, "gateway")
-    return address
-
-
-def _route(destination: str, hop: str) -> dict[str, str]:
-    network = addresses.parse_network(destination) if destination != "0.0.0.0/0" else destination
-    return {"destination": str(network), "nexthop": str(addresses.parse_address(hop))}
-
-
-def _check_no_overlap(session: Session, network: Network, cidr: addresses.IPNetwork) -> None:
-    for other in session.exec(select(Subnet).where(Subnet.network_id == network.id)):
-        if addresses.parse_network(other.cidr).overlaps(cidr):
-            raise Refused(
-                "network.subnet.overlap",
-                f"{cidr} overlaps {other.cidr} on network {network.name}",
-            )
-
-
-def _checked(provider: Provider | None) -> Provider:
-    """Raises Refused `network.provider.invalid` for what cannot be made here."""
-    if provider is None or provider.network_type == "local":
-        return Provider("local", "")
-    if provider.network_type not in ("flat", "vlan"):
-        raise Refused("network.provider.invalid", "a network's type is local, flat or vlan")
-    if provider.physical != PHYSICAL_NETWORK:
-        text = f"the physical network is called {PHYSICAL_NETWORK}, not {provider.physical!a}"
-        raise Refused("network.provider.invalid", text)
-    if provider.network_type == "vlan" and provider.segment not in _VLANS:
-        raise Refused("network.provider.invalid", "a VLAN network takes a segment of 1 to 4094")
-    if provider.network_type == "flat" and provider.segment is not None:
-        raise Refused("network.provider.invalid", "a flat network has no segment")
-    return provider
-
-
-def _service(text: str) -> str:
-    """Raises Refused `network.host_service.invalid` for what is not `tcp:PORT` or `udp:PORT`."""
-    protocol, _, port = text.partition(":")
-    if protocol in ("tcp", "udp") and port.isdecimal() and 1 <= int(port) <= 65535:
-        return f"{protocol}:{int(port)}"
-    raise Refused(
-        "network.host_service.invalid", f"a service is tcp:PORT or udp:PORT, not {text!a}"
-    )
-
-
-def _check_segment(session: Session, provider: Provider) -> None:
-    """Raises Refused `network.provider.taken`: a wire carries each VLAN, and no VLAN, once."""
-    if not provider.physical:
-        return
-    same = select(Network).where(
-        Network.physical_network == provider.physical,
-        Network.segmentation_id == provider.segment,
-        col(Network.absent).is_(False),
-    )
-    other = session.exec(same).first()
-    if other is not None:
-        what = f"VLAN {provider.segment}" if provider.segment else "untagged traffic"
-        raise Refused(
-            "network.provider.taken", f"network {other.name} has {what} of {provider.physical}"
-        )
-
-
-def _check_gateway_free(session: Session, subnet: Subnet) -> None:
-    """Raises Refused `subnet.gateway.in_use` while a router has the gateway address."""
-    query = (
-        select(Port.device_id)
-        .join(Address, col(Address.port_id) == col(Port.id))
-        .where(
-            Address.subnet_id == subnet.id,
-            Address.address == subnet.gateway_ip,
-            Port.device_owner == OWNER_ROUTER,
-        )
-    )
-    if (router := session.exec(query).first()) is not None:
-        raise Refused("subnet.gateway.in_use", f"router {router} has {subnet.gateway_ip}")
