@@ -20,7 +20,7 @@ from console.commands.values import stamp, up
 
 if TYPE_CHECKING:
     from backends.records.network import Network
-    from backends.services.network import Provider
+    from backends.services.provider import Provider
 
 
 def create(job: Job) -> Fields:
@@ -37,7 +37,7 @@ def create(job: Job) -> Fields:
 
 
 def _provider(job: Job) -> Provider | None:
-    from backends.services.network import PHYSICAL_NETWORK, Provider
+    from backends.services.provider import PHYSICAL_NETWORK, Provider
 
     args = job.args
     if args.type is None and args.physical is None and args.segment is None:

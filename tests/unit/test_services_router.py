@@ -18,8 +18,9 @@ from backends.records.tables import (
     Router,
     Subnet,
 )
-from backends.services.network import NewSubnet, Provider
+from backends.services.network import NewSubnet
 from backends.services.port import FixedAddress
+from backends.services.provider import Provider
 from tests.unit.shelf import Shelf
 
 

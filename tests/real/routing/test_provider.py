@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from backends.errors import Refused
-from backends.services.network import NewSubnet, Provider
+from backends.services.network import NewSubnet
+from backends.services.provider import Provider
 from tests.real.lab import eventually
 from tests.real.routing.town import PORT, Town
 from tests.real.stand_in import StandIn
