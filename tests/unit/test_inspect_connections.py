@@ -17,6 +17,7 @@ from backends.inspect.connections import identifier, join, parse, state_of, tran
 from backends.inspect.names import Names, names
 from backends.inspect.places import SWITCH, Source, sources
 from backends.plan.firewall.zones import zone
+from backends.records.network import Address
 from backends.records.router import FloatingIp, Router
 from backends.records.snapshot import Records
 from tests.sample_records import PROJECT, SETTINGS, ident, records

@@ -140,3 +140,19 @@ def test_a_table_of_flows_is_read_by_column_and_by_row() -> None:
 def test_no_flows_are_an_empty_table() -> None:
     assert len(FlowTable(b"", [])) == 0
     assert list(FlowTable(b"", []).rows()) == []
+
+
+def test_in_bulk_each_match_is_written_as_alone() -> None:
+    shapes = [
+        lambda n: IP + protocol(6) + oxm(STANDARD, 11, n, 4) + oxm(NICIRA, 5, n % 7, 4),
+        lambda n: oxm(NICIRA, 5, n, 4) + (IP if n % 2 else IP6) + protocol((6, 17, 47)[n % 3]),
+        lambda n: IP6 + oxm(STANDARD, 26, n << 64, 16, (1 << 128) - (1 << n % 64)),
+        lambda n: oxm(NICIRA, 107, 1, 4),
+        lambda n: oxm(STANDARD, 3, n, 6) + oxm(STANDARD, 6, 0x1000 | n % 4096, 2),
+        lambda n: b"",
+    ]
+    flows = [stats(1, 1, 1, 0, shapes[n % len(shapes)](n), b"") for n in range(600)]
+    flows += [stats(2, 1, 1, 0, IP, b"")]
+    raw = b"".join(flows)
+    table = FlowTable(raw, [(0, len(raw))])
+    assert [row.match for row in table.rows()] == [table.match(n) for n in range(len(table))]

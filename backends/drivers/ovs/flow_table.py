@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from backends.drivers.ovs import bulk
 from backends.drivers.ovs.actions import text_of as action_text
 from backends.drivers.ovs.match import Match, match_of
 from backends.drivers.ovs.match import text_of as match_text
@@ -130,19 +131,18 @@ class FlowTable:
         """All of them, decoded; cheaper than one by one."""
         raw = self._raw
         begin = self._at + _MATCH
+        matches = bulk.texts(raw, begin + 4, begin + self._match_length)
+        does = begin + (self._match_length + 7 & ~7)
+        ends = self._at + self._length
+        done = [
+            action_text(raw[at:end]) for at, end in zip(does.tolist(), ends.tolist(), strict=True)
+        ]
         columns = (
             self.table, self.priority, self.cookie, self.packets, self.octets, self.age,
-            self.idle, self.hard, begin + 4, begin + self._match_length,
-            begin + (self._match_length + 7 & ~7), self._at + self._length,
+            self.idle, self.hard,
         )  # fmt: skip
-        for (
-            table, priority, cookie, packets, octets, age, idle, hard,
-            match_at, match_end, actions_at, end,
-        ) in zip(*(column.tolist() for column in columns), strict=True):  # fmt: skip
-            yield Flow(
-                table, priority, cookie, packets, octets, age, idle, hard,
-                match_text(raw[match_at:match_end]), action_text(raw[actions_at:end]),
-            )  # fmt: skip
+        numbers = [column.tolist() for column in columns]
+        return map(Flow._make, zip(*numbers, matches, done, strict=True))
 
     def keys(self) -> list[bytes]:
         """What tells each flow from every other of its bridge: table, priority and match."""

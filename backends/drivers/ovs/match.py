@@ -18,7 +18,8 @@ _ORDER = (
     "arp_op", "arp_sha", "arp_tha",
 )  # fmt: skip
 _PLACES = {name: place for place, name in enumerate(_ORDER)}
-_LAST = len(_ORDER)
+LAST = len(_ORDER)
+NO_FIELD = Field("", "", 0)
 _TYPES = {0x0800: "ip", 0x86DD: "ipv6", 0x0806: "arp", 0x8035: "rarp", 0x8847: "mpls"}
 _PROTOCOLS = {
     (0x0800, 1): "icmp",
@@ -66,6 +67,11 @@ def text_of(raw: bytes) -> str:
     """An OXM list in ovs-ofctl's words, without the priority; empty where all is matched."""
     parts = _parts(raw)
     parts.sort()
+    return joined(parts)
+
+
+def joined(parts: list[Part]) -> str:
+    """Parts in their order as one text; the type and the protocol become a name."""
     texts = [part[1] for part in parts]
     places = [part[0] for part in parts]
     # The protocol comes right after the type.
@@ -80,20 +86,23 @@ def text_of(raw: bytes) -> str:
 
 
 def _parts(raw: bytes) -> list[Part]:
-    known = _known
     found = []
     at, end = 0, len(raw)
     while at < end:
         size = at + 4 + raw[at + 3]
-        entry = raw[at:size]
-        part = known.get(entry)
-        if part is None:
-            part = _part(entry)
-            if len(known) < _KNOWN_MOST:
-                known[entry] = part
-        found.append(part)
+        found.append(part_of(raw[at:size]))
         at = size
     return found
+
+
+def part_of(entry: bytes) -> Part:
+    """One field of an OXM list, its header included."""
+    part = _known.get(entry)
+    if part is None:
+        part = _part(entry)
+        if len(_known) < _KNOWN_MOST:
+            _known[entry] = part
+    return part
 
 
 def forget() -> None:
@@ -116,7 +125,7 @@ def _part(entry: bytes) -> Part:
     half = length // 2 if masked else length
     value = int.from_bytes(body[:half])
     mask = int.from_bytes(body[half:]) if masked else None
-    return Part(_PLACES.get(field.name, _LAST), _text(field, value, mask), value, mask, field)
+    return Part(_PLACES.get(field.name, LAST), _text(field, value, mask), value, mask, field)
 
 
 def _experimenter(entry: bytes) -> Part:
@@ -129,7 +138,7 @@ def _experimenter(entry: bytes) -> Part:
     mask = int.from_bytes(body[half:]) if masked else None
     if field is None:
         field = Field(f"field_{entry[4:8].hex()}_{entry[2] >> 1}", "FIELD", half * 8, "hex")
-    return Part(_PLACES.get(field.name, _LAST), _text(field, value, mask), value, mask, field)
+    return Part(_PLACES.get(field.name, LAST), _text(field, value, mask), value, mask, field)
 
 
 def _text(field: Field, value: int, mask: int | None) -> str:

@@ -13,9 +13,13 @@ from tests.real.routing.town import PORT, Town
 
 @pytest.fixture(scope="module")
 def town(daemons: None) -> Iterator[Town]:
+    """A cloud with an external network."""
     town = Town()
-    yield town
-    town.close()
+    try:
+        town.open()
+        yield town
+    finally:
+        town.close()
 
 
 @pytest.fixture(scope="module")
