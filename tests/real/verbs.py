@@ -20,7 +20,7 @@ LOOKS = frozenset(
     {
         "list", "show", "row", "recorded", "console_log", "members", "rules", "subnet", "subnets",
         "project", "projects", "user", "users", "groups", "domains", "assignments", "of_instance",
-        "of_instances", "orphans",
+        "of_instances", "counters", "names", "bridges", "rows", "orphans",
     }
 )  # fmt: skip
 
@@ -118,7 +118,8 @@ _IDENTITY = {"domain": "sea", "group": "crew", "project": "docks", "user": "eye"
 _USUAL: dict[str, Any] = {
     "domain": "sea", "group": "crew", "project": "docks", "user": "eye", "role": "member",
     "member": True, "ram": 64, "size": 1, "volume": "cargo", "instance": "anchor",
-    "network": "net", "limits": {"volumes": 3}, "id_": "0" * 36, "rule_id": "0" * 36,
+    "network": "net", "limits": {"volumes": 3}, "listings": (), "units": (), "id_": "0" * 36,
+    "rule_id": "0" * 36,
 }  # fmt: skip
 # For what has no value of its own here.
 _ANY = "anchor"
