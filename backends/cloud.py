@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from backends.services.quotas import Quotas
     from backends.services.router import Routers
     from backends.services.security_group import SecurityGroups
+    from backends.services.topology import Topologies
     from backends.services.volume import Volumes
 
 __all__ = [
@@ -196,6 +197,12 @@ class Cloud:
         from backends.services.connection import ConnectionTables
 
         return ConnectionTables(self.context)
+
+    @cached_property
+    def topology(self) -> Topologies:
+        from backends.services.topology import Topologies
+
+        return Topologies(self.context)
 
     def preview(self, verb: Callable[[], object]) -> Plan:
         """What a verb would do, not done: `cloud.preview(lambda: cloud.volumes.delete(id))`."""

@@ -135,6 +135,10 @@ _verb(
     hint=True,
 )
 
+_view("topology.ports", "o", "Ports", "ports")
+_view("topology.zoom", "z", "Zoom", "zoom")
+_view("topology.export", "w", "Export", "export")
+
 _form("volume.create", "c", "Create", "create")
 _form("volume.rename", "e", "Rename", "rename")
 _form("volume.attach", "a", "Attach", "attach")

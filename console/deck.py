@@ -201,11 +201,14 @@ class Deck(App[int]):
 
     # Asking
 
-    def ask(self, label: str, value: str, done: Callable[[str], None]) -> None:
-        """Ask for one line of text. What is left as it was, or empty, asks for nothing."""
+    def ask(
+        self, label: str, value: str, done: Callable[[str], None], suggested: bool = False
+    ) -> None:
+        """Ask for one line of text. What is empty asks for nothing; so does what is left as it
+        was, unless the value is only `suggested`."""
 
         def entered(text: str) -> None:
-            if text.strip() not in ("", value):
+            if text.strip() and (suggested or text.strip() != value):
                 done(text.strip())
 
         self._prompt(f"{label}:", value, entered)

@@ -42,8 +42,10 @@ class Desk(Protocol):
         """Show a panel by its name."""
         ...
 
-    def ask(self, label: str, value: str, done: Callable[[str], None]) -> None:
-        """Ask for one line of text."""
+    def ask(
+        self, label: str, value: str, done: Callable[[str], None], suggested: bool = False
+    ) -> None:
+        """Ask for one line of text; a `suggested` value may be left as it is."""
         ...
 
     def ask_form(self, kind: str, chosen: Mapping[str, str] | None = None) -> None:

@@ -123,6 +123,7 @@ NOUNS: dict[str, str] = {
     "security": "security_group",
     "server": "server",
     "subnet": "subnet",
+    "topology": "topology",
     "user": "user",
     "volume": "volume",
 }

@@ -94,8 +94,9 @@ def command_parser(command: Command) -> Parser:
         if each.group and each.group not in groups:
             groups[each.group] = parser.add_mutually_exclusive_group()
         (groups[each.group] if each.group else parser).add_argument(*each.flags, **each.options)
-    add_format(parser, command.shows)
-    add_globals(parser, taken={flag for each in command.arguments for flag in each.flags})
+    taken = {flag for each in command.arguments for flag in each.flags}
+    add_format(parser, command.shows, taken)
+    add_globals(parser, taken)
     return parser
 
 
@@ -112,15 +113,18 @@ def add_globals(parser: Parser, taken: set[str] | frozenset[str] = frozenset()) 
     )
 
 
-def add_format(parser: Parser, shows: str) -> None:
+def add_format(parser: Parser, shows: str, taken: set[str] | frozenset[str] = frozenset()) -> None:
     """cliff's formatting options. Also what prints nothing takes them, for its dry run."""
     group = parser.add_argument_group("output")
     quiet = None if shows else argparse.SUPPRESS
     formats = FIELD_FORMATS if shows == "fields" else ROW_FORMATS
-    group.add_argument(
-        "-f", "--format", choices=formats, default=None,
-        help=quiet or f"{', '.join(formats)} (table)", metavar="FORMAT",
-    )  # fmt: skip
+    if "-f" in taken:
+        parser.set_defaults(format=None)
+    else:
+        group.add_argument(
+            "-f", "--format", choices=formats, default=None,
+            help=quiet or f"{', '.join(formats)} (table)", metavar="FORMAT",
+        )  # fmt: skip
     group.add_argument(
         "-c", "--column", dest="columns", action="append", default=[], metavar="COLUMN",
         help=quiet or "only this column (repeat)",

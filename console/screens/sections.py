@@ -120,16 +120,20 @@ def _router(cloud: Cloud, id_: str) -> Iterator[Section]:
     yield "Floating IPs", lent or [("", "none", "dim")]
 
 
-def _security_group(cloud: Cloud, id_: str) -> Iterator[Section]:
+def _rules(cloud: Cloud, id_: str) -> list[Row]:
     names = {each.id: each.name for each in cloud.security_groups.list(all_projects=True)}
     rows = []
     for rule in cloud.security_groups.rules(id_):
         ports = "" if rule.port_min is None else f" {rule.port_min}-{rule.port_max}"
         group = names.get(rule.remote_group_id or "", rule.remote_group_id or "")
         remote = f"group {group}" if group else rule.remote_prefix or "anywhere"
-        rows.append((rule.direction, f"{rule.ethertype} {rule.protocol or 'any'}{ports}  {remote}"
-                     f"  {rule.description}".rstrip(), ""))  # fmt: skip
-    yield "Rules", sorted(rows, reverse=True) or [("", "none: nothing passes", "dim")]
+        what = f"{rule.ethertype} {rule.protocol or 'any'}{ports}  {remote}  {rule.description}"
+        rows.append((rule.direction, what.rstrip(), ""))
+    return sorted(rows, reverse=True) or [("", "none: nothing passes", "dim")]
+
+
+def _security_group(cloud: Cloud, id_: str) -> Iterator[Section]:
+    yield "Rules", _rules(cloud, id_)
     row = cloud.security_groups.show(id_)
     held = [
         (", ".join(address for _, address in view.addresses), view.port.id, "")
@@ -158,6 +162,14 @@ def _instance(cloud: Cloud, id_: str) -> Iterator[Section]:
             for view in views
         ],
     )
+    floating = {row.port_id: row.address for row in cloud.floating_ips.list(all_projects=True)}
+    lent = [(floating[v.port.id], "lent to it", "") for v in views if v.port.id in floating]
+    if lent:
+        yield "Floating IPs", lent
+    held = {(view.port.project_id, name) for view in views for name in view.groups}
+    for group in cloud.security_groups.list(all_projects=True):
+        if (group.project_id, group.name) in held:
+            yield f"Rules of {group.name}", _rules(cloud, group.id)
     try:
         fact = cloud.machine.libvirt.facts([id_]).get(id_)
     except QuarterdeckError as error:

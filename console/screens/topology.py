@@ -1,79 +1,94 @@
-"""Topology: which instance hangs on which network, drawn with characters."""
+"""Topology: external networks, routers, networks and what hangs on them, drawn with characters."""
 
 from __future__ import annotations
 
-from collections import defaultdict
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from textual.app import ComposeResult
 
-from backends.errors import MachineFailed
-from console.screens.instances import Item, status_text, status_tone
+from backends.errors import Refused
+from backends.inspect import rates
+from backends.inspect.topology import INSTANCE, NETWORK, ROUTER, Node, Topology
+from console.beside import beside
 from console.screens.panel import Panel
 from console.widgets.lines import Lines
-from console.widgets.rails import Guest, Net, draw
+from console.widgets.rails import FLOWS, draw
 
 if TYPE_CHECKING:
+    from textual.message import Message
+
     from backends.cloud import Cloud
-    from backends.records.network import Network, Subnet
-    from backends.services.port import PortView
 
-_DHCP = "network:dhcp"
+# How a file of the picture ends, and what is then written into it.
+_ENDINGS = {".svg": "svg", ".mmd": "mermaid", ".dot": "dot", ".gv": "dot", ".txt": "text"}
 
 
-class Topology(Panel):
-    """Networks as rails, instances on them. Enter opens, or unfolds."""
+class TopologyPanel(Panel):
+    """Networks and routers as rails, instances on them. Enter opens, or unfolds."""
 
     slug = "topology"
     heading = "Topology"
-    topics = frozenset({"records", "domains"})
+    topics = frozenset({"records", "domains", "switch"})
     kinds = ("topology",)
+
+    class Counted(Panel.Loaded):
+        """The interfaces' counters (from a thread)."""
 
     def __init__(self) -> None:
         super().__init__()
         self.text = Lines(cursor=True)
-        self._found: tuple[list[Net], list[Guest]] = ([], [])
+        self._found = Topology()
+        self._projects: dict[str, str] = {}
+        self._zoom = ""
         self._unfolded: set[str] = set()
         self._filter = ""
+        self._before = rates.Counters()
+        self._rates: dict[str, tuple[float, float]] = {}
+        self._counting = False
 
     def compose(self) -> ComposeResult:
         """Only the drawing."""
         yield self.text
 
     def load(self, cloud: Cloud) -> Any:
-        """Networks and instances, as they are drawn."""
-        everyone = self.desk.everyone
-        known = True
-        try:
-            rows = cloud.instances.list(all_projects=everyone)
-        except MachineFailed:
-            rows, known = cloud.instances.recorded(all_projects=everyone), False
-        subnets: dict[str, list[Subnet]] = defaultdict(list)
-        for subnet in cloud.networks.subnets(all_projects=everyone):
-            subnets[subnet.network_id].append(subnet)
-        hung: dict[str, list[str]] = defaultdict(list)
-        ports: dict[str, list[PortView]] = defaultdict(list)
-        for view in cloud.ports.list(all_projects=everyone):
-            hung[view.port.device_id].append(view.port.network_id)
-            ports[view.port.network_id].append(view)
-        nets = [
-            _net(each, subnets[each.id], ports[each.id])
-            for each in cloud.networks.list(all_projects=everyone)
-        ]
-        guests = []
-        for row in rows:
-            item = Item(row, "", "", known)
-            on = tuple(dict.fromkeys(hung[row.id]))
-            guests.append(
-                Guest(row.id, row.name, status_text(item), status_tone(item), on,
-                      ", ".join(row.addresses))
-            )  # fmt: skip
-        return nets, guests
+        """The topology and the projects' names."""
+        projects = {each.id: each.name for each in cloud.identity.projects()}
+        return cloud.topology.show(all_projects=self.desk.everyone), projects
 
     def show(self, found: Any) -> None:
-        """Draw them."""
-        self._found = nets, guests = found
-        self.text.update(draw(nets, guests, self._unfolded))
+        """Draw it."""
+        self._found, self._projects = found
+        self._draw()
+
+    @property
+    def shown_part(self) -> Topology:
+        """What is in view: all, or what the zoom leaves."""
+        return self._found.of_project(self._zoom) if self._zoom else self._found
+
+    def _draw(self) -> None:
+        part = self.shown_part
+        self.text.update(draw(part, self._unfolded, self._rates, self.desk.busy))
+
+    def second(self) -> None:
+        """Count what passes, in front only."""
+        if not self._counting and self._found.edges:
+            self._counting = True
+            beside(self, self._count)
+
+    def _count(self) -> Message:
+        return self.Counted(0.0, rates.read(), None)
+
+    def on_topology_panel_counted(self, message: Counted) -> None:
+        """Rates since the last count; where nothing flows, nothing is drawn."""
+        message.stop()
+        self._counting = False
+        found = message.found.rates(self._before)
+        flowing = {name: each for name, each in found.items() if max(each) >= FLOWS}
+        self._before = message.found
+        if flowing != self._rates:
+            self._rates = flowing
+            self._draw()
 
     def ids(self) -> list[str]:
         """The id of what the line under the cursor is."""
@@ -81,9 +96,15 @@ class Topology(Panel):
 
     @property
     def summary(self) -> str:
-        """How many of each."""
-        nets, guests = self._found
-        return f"{len(nets):,} networks · {len(guests):,} instances"
+        """How many of each, and which project is in view."""
+        part = self.shown_part
+        counts = ((len(part.of_kind(kind)), kind) for kind in (NETWORK, ROUTER, INSTANCE))
+        said = [f"{count:,} {kind}{'' if count == 1 else 's'}" for count, kind in counts]
+        if drift := sum(node.differs for node in part.nodes.values()):
+            said.append(f"{drift} differ")
+        if self._zoom:
+            said.append(f"project {self._projects.get(self._zoom, self._zoom)}")
+        return " · ".join(said)
 
     def filter(self, text: str) -> None:
         """Show where it matches."""
@@ -98,16 +119,12 @@ class Topology(Panel):
         return self._filter
 
     def on_lines_opened(self, message: Lines.Opened) -> None:
-        """Enter opens a network's ports or describes an instance; a fold is turned."""
+        """Enter describes what the line is; a fold is turned."""
         message.stop()
         kind, _, id_ = message.key.partition(":")
         if kind == "fold":
             self._unfolded ^= {id_}
-            self.show(self._found)
-        elif kind == "network":
-            from console.screens.networks import Ports
-
-            self.desk.drill(Ports(id_, self._called(id_)))
+            self._draw()
         else:
             self.describe()
 
@@ -115,37 +132,65 @@ class Topology(Panel):
         """All there is to know about the line's thing."""
         from console.screens.describe import Describe
 
-        kind, _, id_ = self.text.key.partition(":")
-        if kind in ("network", "instance"):
-            self.desk.drill(Describe(kind, id_, self._called(id_)))
+        if (node := self._node) is not None:
+            self.desk.drill(Describe(node.kind, node.id, node.name))
 
     def yaml(self) -> None:
         """Its record as YAML."""
         from console.screens.describe import Yaml
 
-        kind, _, id_ = self.text.key.partition(":")
-        if kind in ("network", "instance"):
-            self.desk.drill(Yaml(kind, id_, self._called(id_)))
+        if (node := self._node) is not None:
+            self.desk.drill(Yaml(node.kind, node.id, node.name))
 
-    def _called(self, id_: str) -> str:
-        nets, guests = self._found
-        names = {net.id: net.name for net in nets} | {guest.id: guest.name for guest in guests}
-        return names.get(id_, id_)
+    @property
+    def _node(self) -> Node | None:
+        return self._found.nodes.get(self.text.key.partition(":")[2])
 
+    def ports(self) -> None:
+        """A network's ports, or a router's interfaces."""
+        node = self._node
+        if node is not None and node.kind == NETWORK:
+            from console.screens.networks import Ports
 
-def _net(network: Network, subnets: list[Subnet], ports: list[PortView]) -> Net:
-    served = {
-        subnet_id: address
-        for view in ports
-        if view.port.device_owner == _DHCP
-        for subnet_id, address in view.addresses
-    }
-    lines = []
-    for subnet in subnets:
-        dhcp = f"  DHCP {served[subnet.id]}" if subnet.id in served else ""
-        gateway = f"  gateway {subnet.gateway_ip}" if subnet.gateway_ip else ""
-        lines.append(f"{subnet.cidr}{gateway}{dhcp}")
-    free = sum(not view.port.device_id for view in ports)
-    note = f"MTU {network.mtu}" + ("  shared" if network.shared else "")
-    note += f"  {free} free ports" if free else ""
-    return Net(network.id, network.name, note, tuple(lines))
+            self.desk.drill(Ports(node.id, node.name))
+        elif node is not None and node.kind == ROUTER:
+            from console.screens.routers import Interfaces
+
+            self.desk.drill(Interfaces(node.id, node.name))
+        else:
+            self.describe()
+
+    def zoom(self) -> None:
+        """The next project alone; after the last one all again."""
+        owners = {node.project_id for node in self._found.nodes.values() if not node.external}
+        order = ["", *sorted(owners, key=lambda id_: self._projects.get(id_, id_))]
+        if len(order) < 3 and not self._zoom:
+            more = "" if self.desk.everyone else "; 0 shows all projects"
+            self.desk.say(f"there is one project in view{more}", "warn")
+            return
+        here = order.index(self._zoom) if self._zoom in order else 0
+        self._zoom = order[(here + 1) % len(order)]
+        self._draw()
+        self.desk.panel_changed()
+
+    def export(self) -> None:
+        """Ask where the picture is to be written."""
+        self.desk.ask(f"export to ({' '.join(_ENDINGS)})", "topology.svg", self._export, True)
+
+    def _export(self, name: str) -> None:
+        from console.commands.topology import drawn
+
+        path = Path(name).expanduser()
+        form = _ENDINGS.get(path.suffix.lower())
+        if form is None:
+            known = ", ".join(_ENDINGS)
+            self.desk.tell(Refused("topology.format", f"{name!a} ends in none of {known}"))
+            return
+        try:
+            with path.open("x", encoding="utf-8") as file:
+                file.write(drawn(self.shown_part, form))
+        except OSError as error:
+            why = error.strerror or str(error)
+            self.desk.tell(Refused("topology.file", f"{path}: {why}; give another name"))
+            return
+        self.desk.say(f"written to {path.absolute()}", "good")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from typing import NamedTuple
 
 from rich.cells import cell_len
 from rich.segment import Segment
@@ -17,25 +16,11 @@ from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
 from console.widgets.cells import clean
+from console.widgets.textline import TextLine, plain_line
+
+__all__ = ["Lines", "TextLine", "plain_line"]
 
 _TONES = ("good", "warn", "bad", "dim", "strong")
-
-
-class TextLine(NamedTuple):
-    """A line as (text, tone) spans. One with a key can be opened."""
-
-    spans: tuple[tuple[str, str], ...]
-    key: str = ""
-
-    @property
-    def text(self) -> str:
-        """The line without its tones."""
-        return "".join(text for text, _ in self.spans)
-
-
-def plain_line(text: str, tone: str = "") -> TextLine:
-    """A line of one tone."""
-    return TextLine(((text, tone),))
 
 
 class Lines(ScrollView, can_focus=True):

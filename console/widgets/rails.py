@@ -1,142 +1,264 @@
-"""A topology in characters: networks are rails that run down, and instances hang on them. Pure.
+"""A topology in characters: networks and routers are rails that run down, and what belongs to them
+hangs on them. Pure.
 
-┬─ front  10.0.0.0/24
-●── web-1  ACTIVE  10.0.0.5
-│  ┬─ back  10.1.0.0/24
-●──●── db-1  ACTIVE  10.0.0.6, 10.1.0.5
-   ●── db-2  SHUTOFF  10.1.0.6
+ ║── public  MTU 1500  external
+ ╙──◆── lighthouse  203.0.113.2  SNAT
+    ├──┬── front  MTU 1500
+    │  │   10.0.0.0/24  gateway 10.0.0.1
+    │  ●── web-1  ACTIVE  10.0.0.5  ⇄ 203.0.113.3
+    └──│──┬── back  MTU 1500
+       ●──●── db-1  ACTIVE  10.0.0.6, 10.1.0.5
+          ●── db-2  SHUTOFF  10.1.0.6
 """
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Collection, Iterable, Iterator, Sequence
-from typing import NamedTuple
+from collections import Counter, defaultdict
+from collections.abc import Collection, Iterator, Mapping, Sequence
 
-from console.widgets.lines import TextLine
+from backends.inspect.topology import INSTANCE, NETWORK, ROUTER, Edge, Node, Topology
+from console.widgets import words
+from console.widgets.textline import TextLine
 
-# A network with more instances than this is folded to its first few.
-MANY = 12
-FEW = 8
-_RAIL, _DOT, _OFF, _CROSS = "│", "●", "○", "┼"
+# A network with more instances than this is folded to its first few; to fewer in a large cloud.
+MANY, FEW = 12, 8
+LARGE, FEWER = 120, 3
+_RAILS = {NETWORK: "│", ROUTER: "│"}
+_OUTER = "║"
+_DOT, _OFF, _GATE, _CROSS = "●", "○", "◆", "┼"
+_GAP = "  "
+# Bytes a second below which nothing is said to flow.
+FLOWS = 1.0
 
-
-class Net(NamedTuple):
-    """A network: what is said beside its head, and lines about its subnets."""
-
-    id: str
-    name: str
-    note: str
-    subnets: tuple[str, ...]
-
-
-class Guest(NamedTuple):
-    """An instance and the networks it hangs on."""
-
-    id: str
-    name: str
-    status: str
-    tone: str
-    networks: tuple[str, ...]
-    addresses: str
+Span = tuple[str, str]
+Rates = Mapping[str, tuple[float, float]]
 
 
-def draw(nets: Sequence[Net], guests: Sequence[Guest], unfolded: Collection[str]) -> list[TextLine]:
-    """The lines. Each has the key `network:ID`, `instance:ID` or `fold:ID`."""
-    return list(_Drawing(nets, guests, unfolded).lines())
+def draw(
+    topology: Topology,
+    unfolded: Collection[str] = (),
+    rates: Rates | None = None,
+    busy: Collection[str] = (),
+) -> list[TextLine]:
+    """The lines. Each has the key `network:ID`, `router:ID`, `instance:ID` or `fold:ID`.
+
+    `rates` are bytes a second by interface, to and from the guest; `busy` are the ids of what an
+    operation is at work on, which is no drift.
+    """
+    return list(_Drawing(topology, unfolded, rates or {}, busy).lines())
+
+
+class _Order:
+    """What comes after what, under what instances hang, and where each rail ends."""
+
+    def __init__(self, topology: Topology) -> None:
+        self.on: dict[str, list[Edge]] = defaultdict(list)
+        self.near: dict[str, list[str]] = defaultdict(list)
+        for edge in topology.edges:
+            self.on[edge.device].append(edge)
+            if topology.nodes[edge.device].kind == ROUTER:
+                self.near[edge.device].append(edge.network)
+                self.near[edge.network].append(edge.device)
+        self.nodes = list(self._sorted(topology))
+        self.place = {node.id: number for number, node in enumerate(self.nodes)}
+        self.under: dict[str, list[Node]] = defaultdict(list)
+        self.last: dict[str, str] = {}
+        for node in self.nodes:
+            for other in self.near[node.id]:
+                if self.place[other] < self.place[node.id]:
+                    self._reaches(other, node.id)
+        for guest in topology.of_kind(INSTANCE):
+            on = [edge.network for edge in self.on[guest.id]]
+            # An instance is drawn once the last of its networks is there to hang it on.
+            under = max(on, key=self.place.__getitem__, default="")
+            self.under[under].append(guest)
+            for network in on:
+                self._reaches(network, under)
+
+    def _reaches(self, rail: str, node: str) -> None:
+        before = self.last.get(rail)
+        if before is None or self.place[node] > self.place[before]:
+            self.last[rail] = node
+
+    def _sorted(self, topology: Topology) -> Iterator[Node]:
+        """From the outside in: a router after its way out, a network after its last router."""
+        done: set[str] = set()
+        nodes = topology.nodes
+
+        def router(id_: str) -> Iterator[Node]:
+            if id_ not in done:
+                done.add(id_)
+                yield nodes[id_]
+                for network in self.near[id_]:
+                    if network not in done and done.issuperset(self.near[network]):
+                        done.add(network)
+                        yield nodes[network]
+
+        for node in topology.of_kind(NETWORK):
+            if node.external:
+                done.add(node.id)
+                yield node
+                for id_ in self.near[node.id]:
+                    yield from router(id_)
+        for node in topology.of_kind(ROUTER):
+            yield from router(node.id)
+        for node in topology.of_kind(NETWORK):
+            if node.id not in done:
+                yield node
 
 
 class _Drawing:
     def __init__(
-        self, nets: Sequence[Net], guests: Sequence[Guest], unfolded: Collection[str]
+        self, topology: Topology, unfolded: Collection[str], rates: Rates, busy: Collection[str]
     ) -> None:
-        self._nets = nets
+        self._topology = topology
         self._unfolded = unfolded
-        known = {net.id for net in nets}
-        place = {net.id: index for index, net in enumerate(nets)}
-        # An instance is drawn once the last of its networks is there to hang it on.
-        self._under: dict[str, list[Guest]] = defaultdict(list)
-        self._last: dict[str, str] = {}
-        self._loose: list[Guest] = []
-        for guest in guests:
-            on = [network for network in guest.networks if network in known]
-            if not on:
-                self._loose.append(guest)
-                continue
-            under = max(on, key=lambda network: place[network])
-            self._under[under].append(guest)
-            for network in on:
-                before = self._last.get(network)
-                if before is None or place[under] > place[before]:
-                    self._last[network] = under
+        self._rates = rates
+        self._busy = busy
+        self._order = _Order(topology)
+        large = len(topology.of_kind(INSTANCE)) > LARGE
+        self._many, self._few = (FEWER + 1, FEWER) if large else (MANY, FEW)
         self._rails: list[str | None] = []
 
     def lines(self) -> Iterator[TextLine]:
-        for net in self._nets:
-            yield from self._head(net)
-            yield from self._guests(net)
-            for slot, rail in enumerate(self._rails):
-                if rail is not None and self._last.get(rail, rail) == net.id:
-                    self._rails[slot] = None
-            while self._rails and self._rails[-1] is None:
-                self._rails.pop()
-        if self._loose:
+        order = self._order
+        for node in order.nodes:
+            yield self._head(node)
+            self._end(node, order.near[node.id])
+            yield from (self._note(node, note) for note in node.notes)
+            if node.kind == NETWORK:
+                yield from self._guests(node)
+            self._end(node, [rail for rail in self._rails if rail])
+        if loose := order.under[""]:
             yield TextLine((("", ""),))
             yield TextLine(((" on no network", "dim"),))
-            for guest in self._loose:
-                yield self._guest(guest, ())
+            yield from (self._guest(guest) for guest in loose)
 
-    def _head(self, net: Net) -> Iterator[TextLine]:
-        slot = next((index for index, rail in enumerate(self._rails) if rail is None), None)
-        if slot is None:
-            slot = len(self._rails)
-            self._rails.append(None)
-        before = self._plain(self._rails[:slot])
-        self._rails[slot] = net.id
-        used = net.id in self._last
-        after = self._rails[slot + 1 :]
-        # The head's line runs over the rails on its right.
-        dash = "".join(("─" if rail is None else _CROSS) + "──" for rail in after)
-        yield TextLine(
-            ((f" {before}{'┬' if used else '╌'}──{dash} ", ""), (net.name, "strong"),
-             (f"  {net.note}", "dim")),
-            f"network:{net.id}",
-        )  # fmt: skip
-        rails = self._plain(self._rails if used else self._rails[:slot])
-        for subnet in net.subnets:
-            yield TextLine(((f" {rails} ", ""), (subnet, "dim")), f"network:{net.id}")
+    def _end(self, node: Node, rails: Sequence[str]) -> None:
+        """These rails end here, where nothing hangs on them any more."""
+        for slot, rail in enumerate(self._rails):
+            if rail in rails and rail is not None and self._order.last.get(rail, rail) == node.id:
+                self._rails[slot] = None
+        while self._rails and self._rails[-1] is None:
+            self._rails.pop()
 
-    def _guests(self, net: Net) -> Iterator[TextLine]:
-        guests = self._under[net.id]
-        shown = guests
-        if len(guests) > MANY and net.id not in self._unfolded:
-            shown = guests[:FEW]
-        for guest in shown:
-            yield self._guest(guest, guest.networks)
-        if len(guests) > MANY:
-            hidden = len(guests) - len(shown)
-            text = f"… {hidden} more; enter unfolds" if hidden else "enter folds"
-            yield TextLine(((f" {self._plain(self._rails)} ", ""), (text, "dim")), f"fold:{net.id}")
+    def _head(self, node: Node) -> TextLine:
+        parents = {slot for slot, rail in enumerate(self._rails) if rail in self._near(node)}
+        least = max(parents, default=-1) + 1
+        if not parents and any(rail and self._leads(rail) for rail in self._rails):
+            # What hangs on nothing is not to look as if it hung on a router.
+            least = len(self._rails)
+        free = (n for n in range(least, len(self._rails)) if self._rails[n] is None)
+        slot = next(free, max(least, len(self._rails)))
+        self._rails += [None] * (slot + 1 - len(self._rails))
+        self._rails[slot] = node.id
+        spans: list[Span] = [(" ", "")]
+        hung = False
+        for place, rail in enumerate(self._rails):
+            if place == slot:
+                spans.append((self._mark(node), node.tone if node.kind == ROUTER else ""))
+                hung = True
+            elif place in parents:
+                assert rail is not None
+                spans.append((self._joint(rail, node, first=not hung), ""))
+                hung = True
+            else:
+                spans.append((self._glyph(rail, crossed=hung), ""))
+            spans.append(("──" if hung else _GAP, ""))
+        differs = node.differs and node.id not in self._busy
+        spans += [
+            (f" {node.name}", "strong"),
+            (f"  {self._said(node)}", "dim"),
+            ("  ≠ drift" if differs else "", "bad"),
+        ]
+        return TextLine(tuple(span for span in spans if span[0]), f"{node.kind}:{node.id}")
 
-    def _guest(self, guest: Guest, networks: Collection[str]) -> TextLine:
-        dot = _OFF if guest.tone == "dim" else _DOT
-        spans: list[tuple[str, str]] = [(" ", "")]
+    def _leads(self, rail: str) -> bool:
+        node = self._topology.nodes[rail]
+        return node.kind == ROUTER or node.external
+
+    def _near(self, node: Node) -> list[str]:
+        return self._order.near[node.id]
+
+    def _mark(self, node: Node) -> str:
+        if node.kind == ROUTER:
+            return _GATE
+        used = node.id in self._order.last
+        return (_OUTER if node.external else "┬") if used else "╌"
+
+    def _joint(self, rail: str, node: Node, *, first: bool) -> str:
+        ends = self._order.last.get(rail) == node.id
+        if self._topology.nodes[rail].external:
+            return ("╙" if ends else "╟") if first else ("╨" if ends else "╫")
+        return ("└" if ends else "├") if first else ("┴" if ends else "╋")
+
+    def _glyph(self, rail: str | None, *, crossed: bool) -> str:
+        if rail is None:
+            return "─" if crossed else " "
+        if crossed:
+            return _CROSS
+        node = self._topology.nodes[rail]
+        return _OUTER if node.external else _RAILS[node.kind]
+
+    def _said(self, node: Node) -> str:
+        if node.kind != ROUTER:
+            return node.status
+        out = [edge for edge in self._order.on[node.id] if edge.outside]
+        found = [address for edge in out for address in edge.addresses]
+        return "  ".join(word for word in (", ".join(found), node.status) if word)
+
+    def _plain(self) -> str:
+        return "".join(self._glyph(rail, crossed=False) + _GAP for rail in self._rails)
+
+    def _note(self, node: Node, note: str) -> TextLine:
+        return TextLine(((f" {self._plain()} ", ""), (note, "dim")), f"{node.kind}:{node.id}")
+
+    def _guests(self, node: Node) -> Iterator[TextLine]:
+        guests = self._order.under[node.id]
+        folded = len(guests) > self._many and node.id not in self._unfolded
+        shown = guests[: self._few] if folded else guests
+        yield from (self._guest(guest) for guest in shown)
+        if len(guests) > self._many:
+            hidden = guests[len(shown) :]
+            text = (
+                f"… {len(hidden)} more: {_tally(hidden)}; enter unfolds"
+                if hidden
+                else "enter folds"
+            )
+            bad = any(guest.tone == "bad" for guest in hidden)
+            spans = ((f" {self._plain()} ", ""), (text, "bad" if bad else "dim"))
+            yield TextLine(spans, f"fold:{node.id}")
+
+    def _guest(self, guest: Node) -> TextLine:
+        edges = {edge.network: edge for edge in self._order.on[guest.id]}
+        busy = guest.id in self._busy and guest.differs
+        tone = "warn" if busy else guest.tone
+        dot = _OFF if tone == "dim" else _DOT
+        spans: list[Span] = [(" ", "")]
         hung = False
         for rail in self._rails:
-            if rail is not None and rail in networks:
-                spans += [(dot, guest.tone), ("──", "")]
+            if rail in edges:
+                spans += [(dot, tone), ("──", "")]
                 hung = True
-            elif hung:
-                spans.append((("─" if rail is None else _CROSS) + "──", ""))
             else:
-                spans.append(((_RAIL if rail is not None else " ") + "  ", ""))
-        spans += [
-            (f" {guest.name}  ", ""),
-            (guest.status, guest.tone),
-            (f"  {guest.addresses}", "dim"),
-        ]
-        return TextLine(tuple(spans), f"instance:{guest.id}")
+                spans.append((self._glyph(rail, crossed=hung) + ("──" if hung else _GAP), ""))
+        status = guest.status.replace("≠", "→") if busy else guest.status
+        spans += [(f" {guest.name}  ", ""), (status, tone)]
+        addresses = ", ".join(a for edge in self._order.on[guest.id] for a in edge.addresses)
+        floating = ", ".join(a for edge in self._order.on[guest.id] for a in edge.floating)
+        spans += [(f"  {addresses}", "dim"), (f"  ⇄ {floating}" if floating else "", "")]
+        spans.append((self._flow(guest), "good"))
+        return TextLine(tuple(span for span in spans if span[0]), f"instance:{guest.id}")
 
-    @staticmethod
-    def _plain(rails: Iterable[str | None]) -> str:
-        return "".join((" " if rail is None else _RAIL) + "  " for rail in rails)
+    def _flow(self, guest: Node) -> str:
+        found = [self._rates.get(edge.interface, (0.0, 0.0)) for edge in self._order.on[guest.id]]
+        down, up = sum(each[0] for each in found), sum(each[1] for each in found)
+        if down < FLOWS and up < FLOWS:
+            return ""
+        return f"  ↓{words.size(down)}/s ↑{words.size(up)}/s"
+
+
+def _tally(guests: Sequence[Node]) -> str:
+    """How many are in which state, the commonest first."""
+    counted = Counter(guest.status for guest in guests).most_common(3)
+    return ", ".join(f"{count} {status}" for status, count in counted)

@@ -13,7 +13,6 @@ from console.widgets import words
 from console.widgets.arrange import View, arrange
 from console.widgets.cells import clean, fit
 from console.widgets.column import GAP, Column, widths
-from console.widgets.rails import FEW, MANY, Guest, Net, draw
 from console.widgets.sparkline import sparkline
 
 
@@ -82,45 +81,6 @@ def test_sorting_goes_by_the_number_not_by_its_text() -> None:
     assert [row.size for row in arrange(ROWS, COLUMNS, View(sort="size"))] == [9, 10, 100]
     by_name = arrange(ROWS, COLUMNS, View(sort="name", reverse=True))
     assert [row.name for row in by_name] == ["Web-2", "web-1", "db-1"]
-
-
-def test_rails_carry_instances_of_one_and_of_several_networks() -> None:
-    nets = [
-        Net("a", "front", "", ("10.0.0.0/24",)),
-        Net("b", "back", "", ()),
-        Net("c", "idle", "", ()),
-    ]
-    guests = [
-        Guest("1", "web", "ACTIVE", "good", ("a",), "10.0.0.5"),
-        Guest("2", "db", "SHUTOFF", "dim", ("a", "b"), ""),
-        Guest("3", "alone", "ACTIVE", "good", (), ""),
-    ]
-    lines = draw(nets, guests, ())
-    assert [line.text.rstrip() for line in lines] == [
-        " ┬── front",
-        " │   10.0.0.0/24",
-        " ●── web  ACTIVE  10.0.0.5",
-        " │  ┬── back",
-        " ○──○── db  SHUTOFF",
-        " ╌── idle",
-        "",
-        " on no network",
-        "  alone  ACTIVE",
-    ]
-    assert [line.key for line in lines if line.key.startswith("instance")] == [
-        "instance:1",
-        "instance:2",
-        "instance:3",
-    ]
-
-
-def test_many_instances_are_folded_until_they_are_asked_for() -> None:
-    nets = [Net("a", "front", "", ())]
-    guests = [Guest(str(n), f"w{n}", "ACTIVE", "good", ("a",), "") for n in range(MANY + 1)]
-    folded, unfolded = draw(nets, guests, ()), draw(nets, guests, {"a"})
-    assert sum(line.key.startswith("instance") for line in folded) == FEW
-    assert folded[-1].key == "fold:a"
-    assert sum(line.key.startswith("instance") for line in unfolded) == MANY + 1
 
 
 @pytest.mark.parametrize(
