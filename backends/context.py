@@ -43,6 +43,9 @@ class Change:
     session: Session
     units: list[Unit] = field(default_factory=list)
     made: list[Unit] = field(default_factory=list)
+    # What makes the records again what they were, for a verb that makes nothing but can be refused
+    # by the machine: a guest may keep a disk.
+    revert: Callable[[Session], None] | None = None
     target: Unit | None = None
     target_name: str = ""
 
@@ -253,9 +256,28 @@ class Context:
         try:
             self.converger.converge(change.units, journal, keep_going=keep_going)
         except QuarterdeckError as error:
-            self._give_up(journal, change.units, change.made, error)
+            if change.revert is None:
+                self._give_up(journal, change.units, change.made, error)
+            else:
+                self._revert(journal, change.units, change.revert, error)
             raise
         journal.close(Outcome.DONE)
+
+    def _revert(
+        self,
+        journal: Journal,
+        units: list[Unit],
+        revert: Callable[[Session], None],
+        cause: QuarterdeckError,
+    ) -> None:
+        """Take a change back; what of it the machine keeps is drift until the next converge."""
+        with self.store.write() as session:
+            revert(session)
+        journal.extend(_UNDO)
+        with suppress(QuarterdeckError):
+            self.converger.converge(units, journal, keep_going=True)
+        cancelled = isinstance(cause, Cancelled)
+        journal.close(Outcome.CANCELLED if cancelled else Outcome.UNDONE, cause)
 
     def _give_up(
         self, journal: Journal, units: list[Unit], made: list[Unit], cause: QuarterdeckError

@@ -4,7 +4,7 @@
 |-----------|-------------------------|----------------------------------------------------------|
 | any       | shut off by its guest   | the record follows, unless a newer start was asked for   |
 | running   | shut off, saved, killed | started (also after a reboot of the host)                |
-| running   | paused                  | resumed; paused by a disk error is told, not resumed     |
+| running   | paused                  | resumed; by a disk error: told, resumed by a hard reboot |
 | running   | running                 | reset or rebooted where a newer generation was asked for |
 | stopped   | running, paused         | shut down                                                |
 | paused    | running                 | paused; one that is off is started and paused            |
@@ -48,8 +48,9 @@ def plan(instance: Instance, fact: DomainFact | None) -> tuple[list[Step], list[
         return [_start(instance)], []
     assert fact is not None
     if state is State.PAUSED:
-        if fact.reason is Reason.IO_ERROR:
-            text = f"{instance.name} is paused: a disk failed or is full; make space, then start it"
+        # Resumed by itself it would only pause again, so it waits for a newer generation.
+        if fact.reason is Reason.IO_ERROR and fact.hard_reboots >= instance.boots:
+            text = f"{instance.name} is paused: a disk failed or is full; make space, reboot it hard"
             return [], [Problem("instance.disk.error", text)]
         return [ResumeDomain(instance.id), *_reboots(instance, fact)], []
     return _reboots(instance, fact), []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from typing import NamedTuple
 
 from sqlmodel import Session, col, select
@@ -144,6 +145,7 @@ class Volumes(Service):
                 read_only=read_only,
             )
             session.add(attachment)
+            change.revert = partial(_mark, attachment.volume_id, attachment.instance_id, True)
             change.about(Unit(Kind.VOLUME, row.id), row.name or row.id)
             change.touch(Unit(Kind.VOLUME, row.id), Unit(Kind.INSTANCE, guest.id))
             return attachment
@@ -165,10 +167,17 @@ class Volumes(Service):
             if attachment is None:
                 raise NotFound("volume.not_attached", f"{row.name} is not attached to {guest.name}")
             attachment.absent = True
+            change.revert = partial(_mark, row.id, guest.id, False)
             change.about(Unit(Kind.VOLUME, row.id), row.name or row.id)
             change.touch(Unit(Kind.INSTANCE, guest.id))
 
         self.context.perform("volume.detach", act)
+
+
+def _mark(volume_id: str, instance_id: str, absent: bool, session: Session) -> None:
+    attachment = session.get(Attachment, (volume_id, instance_id))
+    if attachment is not None:
+        attachment.absent = absent
 
 
 def _attached(session: Session) -> dict[str, tuple[tuple[str, str], ...]]:

@@ -114,6 +114,11 @@ def test_a_disk_error_is_told_and_not_resumed() -> None:
     assert problem.code == "instance.disk.error"
 
 
+def test_a_hard_reboot_goes_on_after_a_disk_error() -> None:
+    paused = found(State.PAUSED, Reason.IO_ERROR, hard=2)
+    assert power.plan(wanted(RUNNING), paused) == ([RESUME, ResetDomain(ID, 3)], [])
+
+
 @pytest.mark.parametrize(
     ("should", "state", "reason"),
     itertools.product(Power, State, (UNKNOWN, GUEST, KILLED)),

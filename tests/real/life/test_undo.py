@@ -86,3 +86,34 @@ def test_a_sample_of_kills_that_changes_with_the_commit(refusals: Refusals) -> N
 def test_a_kill_at_every_point(refusals: Refusals) -> None:
     for point in range(len(refusals.points)):
         refusals.kill(point)
+
+
+def test_a_volume_that_is_lost_is_not_attached(lab: Lab) -> None:
+    cloud = lab.cloud
+    instance = Lab.launch(cloud, INSTANCE)
+    volume = cloud.volumes.create("lost", 1)
+    cloud.settings.volume(volume.id).unlink()
+    with pytest.raises(MachineFailed) as refused:
+        cloud.volumes.attach(volume.id, instance.id)
+    assert refused.value.code == "volume.lost"
+    assert cloud.volumes.show(volume.id).attached == ()
+    assert cloud.operations.list(limit=1)[0].outcome is Outcome.UNDONE
+
+
+@pytest.mark.long
+def test_a_disk_that_the_guest_keeps_stays_attached(lab: Lab) -> None:
+    """A paused guest lets go of nothing."""
+    cloud = lab.cloud
+    instance = Lab.launch(cloud, INSTANCE)
+    lab.look_at(instance).wait_for("lab: no network")
+    volume = cloud.volumes.create("kept", 1)
+    cloud.volumes.attach(volume.id, instance.id)
+    cloud.instances.pause(instance.id)
+    with pytest.raises(MachineFailed) as refused:
+        cloud.volumes.detach(volume.id, instance.id)
+    assert refused.value.code == "volume.detach.refused"
+    assert cloud.volumes.show(volume.id).status == "in-use"
+    cloud.instances.unpause(instance.id)
+    cloud.volumes.detach(volume.id, instance.id)
+    assert cloud.volumes.show(volume.id).status == "available"
+    lab.assert_in_order()
