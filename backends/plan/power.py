@@ -50,7 +50,7 @@ def plan(instance: Instance, fact: DomainFact | None) -> tuple[list[Step], list[
     if state is State.PAUSED:
         # Resumed by itself it would only pause again, so it waits for a newer generation.
         if fact.reason is Reason.IO_ERROR and fact.hard_reboots >= instance.boots:
-            text = f"{instance.name} is paused: a disk failed or is full; make space, reboot it hard"
+            text = f"a disk of {instance.name} failed or is full; make space, then reboot it hard"
             return [], [Problem("instance.disk.error", text)]
         return [ResumeDomain(instance.id), *_reboots(instance, fact)], []
     return _reboots(instance, fact), []
