@@ -13,6 +13,8 @@ from backends.drivers.ovs.facts import CLOUD, IFACE_ID, OvsBridge, OvsFacts, Ovs
 from backends.drivers.ovs.steps import ForgetConnections, WriteFlowSets
 from backends.plan.firewall import sets
 from backends.plan.firewall.plan import plan
+from backends.plan.firewall.ports import Plug
+from backends.plan.firewall.wanted import PortSets
 from backends.plan.firewall.zones import zone
 from backends.records.network import OWNER_INSTANCE
 from backends.records.security import SecurityGroup, SecurityGroupRule
@@ -22,6 +24,7 @@ from tests.sample_records import PROJECT, SETTINGS, add_network, add_port, ident
 
 UNIT = Unit(Kind.FIREWALL, SETTINGS.host)
 GROUP = ident("group")
+MAC = "fa:16:3e:00:00:05"
 
 
 def plugged(found: Records) -> OvsFacts:
@@ -42,7 +45,7 @@ def written(found: Records, facts: OvsFacts) -> OvsFacts:
     bridge = replace(
         facts.bridges[SETTINGS.bridge],
         sets={each.owner: each.cookie for each in wanted},
-        flow_count=sum(len(each.flows) + 1 for each in wanted),
+        flow_count=sum(each.count + 1 for each in wanted),
     )
     return replace(facts, bridges={SETTINGS.bridge: bridge})
 
@@ -227,3 +230,33 @@ def test_allowed_addresses_are_members_addresses() -> None:
     (port,) = found.ports_of[ident("instance", 0)]
     port.allowed_address_pairs = [{"ip_address": "10.0.9.0/28", "mac_address": ""}]
     assert "10.0.9.0/28" in members(found)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"ofport": 8},
+        {"zone": 4},
+        {"mac": "fa:16:3e:00:00:99"},
+        {"filtered": False},
+        {"pairs": ((MAC, "10.0.0.6"),)},
+        {"pairs": ((MAC, "10.0.0.5"), (MAC, "2001:db8::5"))},
+        {"pairs": ((MAC, "10.0.0.5"), ("fa:16:3e:00:00:77", "10.0.0.5"))},
+    ],
+)
+def test_a_ports_cookie_changes_with_its_flows(change: dict[str, Any]) -> None:
+    rules = PortSets([("table=72,priority=77,reg5=", ",ip,actions=resubmit(,73)")])
+    plug = Plug("p", 7, 3, MAC, True, ((MAC, "10.0.0.5"),))
+    other = replace(plug, **change)
+    one, two = rules.of(1, plug), rules.of(1, other)
+    assert one.flow_set().flows != two.flow_set().flows
+    assert one.cookie != two.cookie
+    assert rules.of(1, plug).cookie == one.cookie
+    assert one.count == len(one.flow_set().flows)
+    assert two.count == len(two.flow_set().flows)
+
+
+def test_a_ports_cookie_changes_with_its_groups_rules() -> None:
+    plug = Plug("p", 7, 3, MAC, True, ((MAC, "10.0.0.5"),))
+    rule = ("table=72,priority=77,reg5=", ",ip,actions=resubmit(,73)")
+    assert PortSets([rule]).of(1, plug).cookie != PortSets([]).of(1, plug).cookie

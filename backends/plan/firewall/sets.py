@@ -6,14 +6,13 @@ import hashlib
 import ipaddress
 import zlib
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 
 from backends.drivers.ovs.facts import CLOUD, IFACE_ID, OvsFacts
-from backends.drivers.ovs.steps import FlowSet
 from backends.plan import provider
-from backends.plan.firewall import base, groups, networks, ports
-from backends.plan.firewall.groups import Template
+from backends.plan.firewall import base, groups, networks
 from backends.plan.firewall.ports import Plug
+from backends.plan.firewall.wanted import PortSets, Wanted, of
 from backends.plan.firewall.zones import zone
 from backends.records.snapshot import Records
 from backends.records.tables import Port
@@ -27,7 +26,7 @@ _TRUSTED = "network:"
 # Members are kept in so many sets that one who comes or goes has few flows written anew.
 _BUCKETS = 64
 
-Rules = dict[frozenset[str], list[Template]]
+Rules = dict[frozenset[str], PortSets]
 
 
 def network_owner(zone_: int) -> int:
@@ -44,13 +43,6 @@ def port_owner(port_id: str) -> int:
     """The owner of a port's set."""
     digest = hashlib.sha256(port_id.encode()).digest()[:8]
     return _PORT | int.from_bytes(digest) >> 4
-
-
-def flow_set(owner: int, flows: Iterable[str]) -> FlowSet:
-    """A set, its cookie made from what is in it: 63 bits of its digest, never 0."""
-    kept = tuple(dict.fromkeys(flows))
-    digest = hashlib.sha256(f"{owner}\n".encode() + "\n".join(kept).encode()).digest()[:8]
-    return FlowSet(owner, int.from_bytes(digest) >> 1 | 1, kept)
 
 
 def plugs(records: Records, facts: OvsFacts, settings: Settings) -> list[Plug]:
@@ -92,7 +84,7 @@ def identities(port: Port, records: Records) -> Iterator[tuple[str, str]]:
 
 def wanted(
     plugged: list[Plug], records: Records, facts: OvsFacts, settings: Settings
-) -> list[FlowSet]:
+) -> list[Wanted]:
     """Every set that this host should have."""
     uplinks = tuple(
         sorted(
@@ -113,32 +105,31 @@ def wanted(
         if rule.remote_group_id
     }
     ids = groups.conjunction_ids(remote)
-    found = [flow_set(BASE, base.flows(uplinks)), flow_set(JOINS, groups.joins(ids.values()))]
-    found.append(flow_set(PROVIDER, provider.arrivals(records, facts, settings)))
+    found = [of(BASE, base.flows(uplinks)), of(JOINS, groups.joins(ids.values()))]
+    found.append(of(PROVIDER, provider.arrivals(records, facts, settings)))
     found += _members(plugged, ids, records, settings)
     by_zone: dict[int, list[Plug]] = defaultdict(list)
     rules: Rules = {}
     for plug in sorted(plugged, key=lambda each: each.ofport):
         by_zone[plug.zone].append(plug)
-        lines = _templates(plug, ids, records, rules) if plug.filtered else []
-        found.append(flow_set(port_owner(plug.id), ports.flows(plug, lines)))
+        found.append(_port_sets(plug, ids, records, rules).of(port_owner(plug.id), plug))
     for each, there in by_zone.items():
-        found.append(flow_set(network_owner(each), networks.flows(each, there, uplinks)))
+        found.append(of(network_owner(each), networks.flows(each, there, uplinks)))
     return found
 
 
-def _templates(plug: Plug, ids: dict[str, int], records: Records, known: Rules) -> list[Template]:
-    """The rules of a port's groups; ports of the same groups share them."""
-    key = frozenset(records.groups_of.get(plug.id, ()))
+def _port_sets(plug: Plug, ids: dict[str, int], records: Records, known: Rules) -> PortSets:
+    """What ports of the same groups share; an unfiltered port has the rules of none."""
+    key = frozenset(records.groups_of.get(plug.id, ()) if plug.filtered else ())
     if key not in known:
         rules = (rule for group in sorted(key) for rule in records.rules.get(group, ()))
-        known[key] = groups.templates(rules, ids)
+        known[key] = PortSets(groups.templates(rules, ids))
     return known[key]
 
 
 def _members(
     plugged: list[Plug], ids: dict[str, int], records: Records, settings: Settings
-) -> Iterator[FlowSet]:
+) -> Iterator[Wanted]:
     """The addresses of remote groups' members, in each network whose ports have such a rule."""
     used: dict[str, set[str]] = defaultdict(set)
     for plug in plugged:
@@ -169,7 +160,7 @@ def _members(
         bucket = zlib.crc32(f"{number} {address}".encode()) % _BUCKETS
         buckets[bucket] += groups.member(number, address, joined)
     for bucket, flows in sorted(buckets.items()):
-        yield flow_set(_MEMBERS | bucket, flows)
+        yield of(_MEMBERS | bucket, flows)
 
 
 def _routed(address: str, ranges: list[ipaddress.IPv4Network | ipaddress.IPv6Network]) -> bool:
