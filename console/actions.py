@@ -71,9 +71,9 @@ def _view(id_: str, key: str, label: str, method: str, *, hint: bool = True) -> 
     REGISTRY[id_] = Action(id_, key, label, _method(method), hint=hint)
 
 
-def _form(id_: str, key: str, label: str, method: str) -> None:
+def _form(id_: str, key: str, label: str, method: str, *, hint: bool = True) -> None:
     """Asks for more, then does a verb."""
-    REGISTRY[id_] = Action(id_, key, label, _method(method), writes=True)
+    REGISTRY[id_] = Action(id_, key, label, _method(method), writes=True, hint=hint)
 
 
 def _verb(
@@ -166,11 +166,11 @@ _verb(
 
 _form("network.create", "c", "Create", "create")
 _form("network.subnet", "n", "Subnet", "create_subnet")
-_form("network.rename", "e", "Rename", "rename")
+_form("network.rename", "e", "Rename", "rename", hint=False)
 _view("network.subnets", "s", "Subnets", "subnets")
 _view("network.routers", "r", "Routers", "routers")
-_view("network.floating_ips", "f", "Floating IPs", "floating_ips")
-_view("network.groups", "u", "Security groups", "security_groups")
+_view("network.floating_ips", "f", "Floating", "floating_ips")
+_view("network.groups", "u", "Groups", "security_groups")
 _verb(
     "network.delete",
     "ctrl+d",

@@ -59,8 +59,8 @@ class Networks(TablePanel):
                right=True),
         Column("mtu", "MTU", lambda i: str(i.network.mtu), 5, 5, "M",
                order=lambda i: i.network.mtu, right=True),
-        Column("kind", "KIND", _kind, 8, 20, "K"),
-        Column("project", "PROJECT", lambda i: i.project, 12, 24, "P"),
+        Column("kind", "KIND", _kind, 13, 24, "K"),
+        Column("project", "PROJECT", lambda i: i.project, 8, 24, "P"),
         Column("age", "AGE", lambda i: words.age(i.network.created_at), 4, 5, "A",
                order=lambda i: -i.network.created_at, right=True),
     )  # fmt: skip

@@ -12,7 +12,7 @@ from backends.inspect import rates
 from backends.inspect.topology import INSTANCE, NETWORK, ROUTER, Node, Topology
 from console.beside import beside
 from console.screens.panel import Panel
-from console.widgets.lines import Lines
+from console.widgets.lines import Lines, plain_line
 from console.widgets.rails import FLOWS, draw
 
 if TYPE_CHECKING:
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from backends.cloud import Cloud
 
+_EMPTY = " no networks and no instances here; 6 and then c creates a network"
 # How a file of the picture ends, and what is then written into it.
 _ENDINGS = {".svg": "svg", ".mmd": "mermaid", ".dot": "dot", ".gv": "dot", ".txt": "text"}
 
@@ -68,7 +69,8 @@ class TopologyPanel(Panel):
 
     def _draw(self) -> None:
         part = self.shown_part
-        self.text.update(draw(part, self._unfolded, self._rates, self.desk.busy))
+        lines = draw(part, self._unfolded, self._rates, self.desk.busy)
+        self.text.update(lines or [plain_line(_EMPTY, "dim")])
 
     def second(self) -> None:
         """Count what passes, in front only."""

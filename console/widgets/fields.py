@@ -91,12 +91,14 @@ class Row(Vertical):
         if isinstance(field, Toggle):
             return Tick(field.on, id=id_)
         if isinstance(field, Choice):
-            select: Select[str] = Select(
-                field.options, prompt=field.hint or "…", compact=True, id=id_
+            # A value that is set later than here is forgotten when the options are.
+            return Select(
+                field.options,
+                prompt=field.hint or "…",
+                value=field.value or Select.NULL,
+                compact=True,
+                id=id_,
             )
-            if field.value:
-                select.value = field.value
-            return select
         return Input(
             field.value,
             placeholder=field.hint,

@@ -16,7 +16,7 @@ from textual.screen import ModalScreen
 from textual.widgets import Button, Input, Select, Static
 
 from backends.cloud import Cloud
-from backends.errors import QuarterdeckError
+from backends.errors import QuarterdeckError, Refused
 from backends.plan.plan import Plan
 from console.beside import beside
 from console.widgets.fields import Field, Loaded, Row
@@ -76,6 +76,13 @@ class Form(ModalScreen[Request | None]):
             super().__init__()
             self.error = error
 
+    class Accepted(Message):
+        """The cloud would take the request (from a thread)."""
+
+        def __init__(self, request: Request) -> None:
+            super().__init__()
+            self.request = request
+
     class Planned(Message):
         """What the request would do (from a thread)."""
 
@@ -89,6 +96,7 @@ class Form(ModalScreen[Request | None]):
         self.cloud = cloud
         # What the panel implies, by field.
         self.chosen = dict(chosen or {})
+        self._trying = False
 
     # What subclasses say
 
@@ -147,6 +155,7 @@ class Form(ModalScreen[Request | None]):
 
     @on(Wrong)
     def _refuse(self, message: Wrong) -> None:
+        self._trying = False
         self._say(str(message.error))
 
     def _say(self, text: str) -> None:
@@ -180,9 +189,29 @@ class Form(ModalScreen[Request | None]):
     @on(Input.Submitted)
     @on(Button.Pressed, "#submit")
     def action_submit(self) -> None:
-        """Give the request, if it can be."""
-        if (request := self._checked()) is not None:
-            self.dismiss(request)
+        """Give the request, if it can be; what the cloud refuses is said here, nothing is lost."""
+        if not self._trying and (request := self._checked()) is not None:
+            self._trying = True
+            beside(self, partial(self._tried, request))
+
+    def _tried(self, request: Request) -> Message:
+        try:
+            self.cloud.preview(lambda: request.verb(self.cloud))
+        except Refused as error:
+            return self.Wrong(error)
+        except QuarterdeckError:
+            # What the machine cannot tell now is told by the verb itself.
+            pass
+        return self.Accepted(request)
+
+    def on_crashed(self) -> None:
+        """What nobody expected is told by the application."""
+        self._trying = False
+
+    @on(Accepted)
+    def _accept(self, message: Accepted) -> None:
+        if self.is_current:
+            self.dismiss(message.request)
 
     @on(Button.Pressed, "#cancel")
     def action_cancel(self) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -14,8 +14,9 @@ from textual.app import App
 from textual.pilot import Pilot
 from textual.widgets import Input, Select, Static
 
-from backends.errors import Refused, Usage
+from backends.errors import MachineFailed, Refused, Usage
 from backends.records.network import LocalVlan, Subnet
+from backends.records.security import SecurityGroup
 from console.beside import Crashed
 from console.screens.confirm import ConfirmPlan
 from console.screens.create import FORMS, form_for
@@ -267,3 +268,46 @@ def test_an_unknown_kind_is_refused(tmp_path: Path) -> None:
     with pytest.raises(Usage):
         form_for("moon", cloud)
     cloud.close()
+
+
+async def test_what_the_cloud_refuses_leaves_the_form_as_it_was(tmp_path: Path) -> None:
+    async with opened(tmp_path, "security_group") as (app, pilot):
+        app.form.query_one("#field-name", Input).value = "default"
+        await pilot.press("ctrl+s")
+        refusal = app.form.query_one("#refusal", Static)
+        await until(lambda: "security_group.exists" in str(refusal.render()), pilot)
+        assert app.given == []
+        app.form.query_one("#field-name", Input).value = "도크"
+        await pilot.press("ctrl+s")
+        await until(lambda: bool(app.given), pilot)
+        assert app.given[0] is not None
+
+
+async def test_a_form_has_what_the_panel_implies(tmp_path: Path) -> None:
+    made = recorded.make(tmp_path)
+    with made.write().write() as session:
+        group = "9e000000-0000-4000-8000-000000000000"
+        session.add(SecurityGroup(id=group, project_id=made.project_id, name="web"))
+    cloud = made.open()
+    try:
+        app = Stage(form_for("rule", cloud, {"group": group}))
+        async with app.run_test(size=(80, 24)) as pilot:
+            await until(lambda: app.form.values()["group"] == group, pilot)
+            values = app.form.values()
+            assert (values["direction"], values["protocol"]) == ("ingress", "tcp")
+            app.form.query_one("#field-prefix", Input).value = "10.0.0.0/33"
+            await pilot.press("ctrl+s")
+            assert app.given == []
+            app.form.query_one("#field-prefix", Input).value = "10.0.0.0/24"
+            app.form.query_one("#field-ports", Input).value = "8000-8080"
+            await pilot.press("ctrl+s")
+            await until(lambda: bool(app.given), pilot)
+        request = app.given[0]
+        assert request is not None
+        # The rule is recorded, though this cloud has no switch.
+        with suppress(MachineFailed):
+            request.verb(cloud)
+        rule = next(each for each in cloud.security_groups.rules(group) if each.remote_prefix)
+        assert (rule.port_min, rule.port_max, rule.remote_prefix) == (8000, 8080, "10.0.0.0/24")
+    finally:
+        cloud.close()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ipaddress
+
 from backends.cloud import Cloud
 from backends.errors import Refused
 from backends.services.base import good_name
@@ -47,7 +49,13 @@ class RuleForm(Form):
             "protocol", "Protocol", ((_ANY, _ANY), *((each, each) for each in PROTOCOLS)), "tcp"
         ),
         Text("ports", "Ports", lambda text: _ports(text), optional=True, hint="22 or 8000-8080"),
-        Text("prefix", "From or to", optional=True, hint="0.0.0.0/0; empty: anywhere"),
+        Text(
+            "prefix",
+            "From or to",
+            lambda text: _prefix(text),
+            optional=True,
+            hint="0.0.0.0/0; empty: anywhere",
+        ),
         Choice("remote", "Or the group", optional=True, hint="none"),
         Text("description", "Description", description, optional=True),
     )
@@ -77,6 +85,15 @@ class RuleForm(Form):
         )
         title = f"Add rule {new.direction} {values['protocol']} {values['ports']}".rstrip()
         return Request(title, lambda cloud: cloud.security_groups.add_rule(new))
+
+
+def _prefix(text: str) -> object:
+    """Addresses, or one. Raises Refused `network.subnet.invalid`."""
+    try:
+        return ipaddress.ip_network(text, strict=False)
+    except ValueError:
+        text = f"{text!a} is no range of addresses, as 10.0.0.0/24 is"
+        raise Refused("network.subnet.invalid", text) from None
 
 
 def _ports(text: str) -> tuple[int, int]:
