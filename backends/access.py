@@ -17,6 +17,7 @@ class Access:
     """Which cloud, and as whom: what the command line and the environment say.
 
     `user` None is local root as the cloud's admin; `project` None is the user's default project.
+    `user_domain` and `project_domain` (name or id) are where their names are looked for.
     `store` is a database URL or path, empty for SQLite in the cloud's state folder.
     """
 
@@ -24,6 +25,8 @@ class Access:
     user: str | None = None
     password: str | None = field(default=None, repr=False)
     project: str | None = None
+    user_domain: str | None = None
+    project_domain: str | None = None
     read_only: bool = False
     store: str = field(default="", repr=False)  # its URL may hold a password
     state_root: Path = STATE_ROOT

@@ -18,7 +18,7 @@ from backends.drivers.machine import Machine
 from backends.errors import NotFound, Refused
 from backends.hosts import LocalHost
 from backends.records.host import CloudRecord
-from backends.records.identity import Project, Role, RoleAssignment, User
+from backends.records.identity import DEFAULT_DOMAIN, Project, Role, RoleAssignment, User
 from backends.records.store import Store
 from backends.settings import DEFAULT_CLOUD, Settings, check_cloud_name
 from backends.traits import datapath, domain_type
@@ -69,7 +69,8 @@ class Cloud:
     def open(cls, access: Access | None = None) -> Cloud:
         """Open a cloud that is there.
 
-        Raises Refused `store.missing`, `store.newer`, `caller.*`; NotFound `project.not_found`.
+        Raises Refused `store.missing`, `store.newer`, `caller.*`; NotFound `project.not_found`,
+        `domain.not_found`.
         """
         access = access or Access()
         store = open_store(access)
@@ -259,8 +260,9 @@ def _caller(session: Session, access: Access) -> Caller:
     if access.user is None:
         if os.geteuid() != 0:
             raise Refused("caller.unknown", "say who you are: OS_USERNAME, OS_PROJECT_NAME")
-        user = session.exec(select(User).where(User.name == "admin")).first()
-        project = _project(session, access.project or "admin")
+        mine = select(User).where(User.name == "admin", User.domain_id == DEFAULT_DOMAIN)
+        user = session.exec(mine).first()
+        project = _project(session, access.project or "admin", access.project_domain)
         return Caller(
             user="admin",
             user_id=user.id if user else None,
@@ -277,7 +279,9 @@ def _user_caller(session: Session, access: Access, name: str) -> Caller:
     from backends.services.user import verify_password
 
     denied = Refused("caller.denied", f"{name}: wrong user, password or project")
-    user = session.exec(select(User).where(User.name == name)).first()
+    domain = _domain(session, access.user_domain)
+    named = select(User).where(User.name == name, User.domain_id == domain)
+    user = session.exec(named).first()
     if user is None or not user.enabled:
         raise denied
     # Root could read the store anyway, so root may act as anybody.
@@ -296,11 +300,11 @@ def _user_caller(session: Session, access: Access, name: str) -> Caller:
     ref = access.project or user.default_project_id or next(iter(sorted(allowed)), None)
     if ref is None:
         raise Refused("caller.no_project", f"{name} has no role in any project")
-    project = _project(session, ref)
+    project = _project(session, ref, access.project_domain)
     if project.id not in allowed and everywhere is None:
         raise denied
     return Caller(
-        user=name,
+        user=user.name,
         user_id=user.id,
         project_id=project.id,
         role=Role.ADMIN if everywhere else _role_in(session, user.id, project.id),
@@ -316,16 +320,26 @@ def _role_in(session: Session, user_id: str, project_id: str) -> Role:
     return max(roles_in(session, user_id, project_id), key=order.index)
 
 
-def _project(session: Session, ref: str) -> Project:
-    found = (
-        session.get(Project, ref)
-        or session.exec(select(Project).where(Project.name == ref)).first()
+def _project(session: Session, ref: str, domain: str | None) -> Project:
+    named = select(Project).where(
+        Project.name == ref, Project.domain_id == _domain(session, domain)
     )
+    found = session.get(Project, ref) or session.exec(named).first()
     if found is None or found.absent:
-        raise NotFound("project.not_found", f"no project {ref!a}; see `quarterdeck project list`")
+        where = f" in domain {domain}" if domain else ""
+        raise NotFound(
+            "project.not_found", f"no project {ref!a}{where}; see `quarterdeck project list`"
+        )
     if not found.enabled:
         raise Refused("project.disabled", f"project {found.name} is disabled")
     return found
+
+
+def _domain(session: Session, ref: str | None) -> str:
+    """The id of a domain, by id or name; of the default one where none is said."""
+    from backends.services.project import require_domain
+
+    return require_domain(session, ref).id if ref else DEFAULT_DOMAIN
 
 
 def _as_reader(caller: Caller) -> Caller:

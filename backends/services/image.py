@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 from sqlmodel import Session, col, select
 from sqlmodel.sql.expression import SelectOfScalar
 
+from backends.caller import Caller
 from backends.context import Change
 from backends.doom import doom
 from backends.drivers.qemu_img.probe import inspect
@@ -165,7 +166,7 @@ class Images(Service):
                 raise Refused(
                     "image.protected", f"image {row.name} is protected; unprotect it first"
                 )
-            users = users_of(change.session, row.id)
+            users = users_of(change.session, row.id, self.caller)
             if users:
                 raise Refused("image.in_use", f"image {row.name} is stood on by {', '.join(users)}")
             unit = Unit(Kind.IMAGE, row.id)
@@ -237,14 +238,18 @@ class Images(Service):
         return str(path)
 
 
-def users_of(session: Session, image_id: str) -> list[str]:
-    """Names of the instances and images that stand on an image."""
-    instances = select(Instance.name).where(Instance.image_id == image_id)
-    parts = select(Image.name).where(
+def users_of(session: Session, image_id: str, caller: Caller) -> list[str]:
+    """Names of the instances and images that stand on an image; others' are only counted."""
+    instances = select(Instance.name, Instance.project_id).where(Instance.image_id == image_id)
+    parts = select(Image.name, Image.project_id).where(
         (col(Image.kernel_id) == image_id) | (col(Image.ramdisk_id) == image_id)
     )
     # Instances of an ami boot from its kernel and ramdisk, which the second query covers.
-    return sorted([*session.exec(instances), *session.exec(parts)])
+    found = [*session.exec(instances), *session.exec(parts)]
+    names = sorted(name for name, project_id in found if caller.sees(project_id))
+    if hidden := len(found) - len(names):
+        names.append(f"{hidden} of other projects")
+    return names
 
 
 def _check_formats(disk_format: str, container_format: str) -> None:

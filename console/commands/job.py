@@ -48,6 +48,8 @@ class Job:
             user=args.os_username,
             password=args.os_password,
             project=args.os_project,
+            user_domain=args.os_user_domain or args.os_default_domain,
+            project_domain=args.os_project_domain or args.os_default_domain,
             read_only=args.read_only,
             store=args.store or "",
             state_root=Path(args.state_root or STATE_ROOT),
