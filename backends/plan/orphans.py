@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Container, Iterable, Iterator
 from dataclasses import dataclass
 
@@ -26,13 +27,15 @@ from backends.settings import Settings, dhcp_namespace, router_namespace
 class Orphan:
     """A thing that carries this cloud's label and that no record wants.
 
-    `steps` take it away, in order; `evidence` is one line that says where its label stands.
+    `steps` take it away, in order; `evidence` is one line that says where its label stands; `name`
+    is what its label calls it, where it does.
     """
 
     kind: str
     id: str
     evidence: str
     steps: tuple[Step, ...]
+    name: str = ""
 
     @property
     def ref(self) -> str:
@@ -50,7 +53,9 @@ def orphans(records: Records | None, facts: Facts, settings: Settings) -> Iterat
     yield from _instance_files(_keys(records and records.instances), facts)
     for id_, fact in facts.volumes.items():
         if records is None or id_ not in records.volumes:
-            yield Orphan("volume", id_, f"{fact.driver} volume", (RemoveVolume(id_, fact.driver),))
+            remove = RemoveVolume(id_, fact.driver)
+            name = _named(fact.label, "volume")
+            yield Orphan("volume", id_, f"{fact.driver} volume", (remove,), name)
     for id_, image in facts.images.items():
         if records is None or id_ not in records.images:
             yield Orphan("image", id_, f"image file of {image.size} bytes", (RemoveImage(id_),))
@@ -108,7 +113,8 @@ def _domains(wanted: Iterable[str], facts: Facts) -> Iterator[Orphan]:
             continue
         off = fact.state in (State.SHUTOFF, State.SAVED, State.CRASHED)
         end: tuple[Step, ...] = () if off else (DestroyDomain(id_),)
-        yield Orphan("instance", id_, f"domain {fact.name}", (*end, UndefineDomain(id_)))
+        name = _named(fact.label, "instance")
+        yield Orphan("instance", id_, f"domain {fact.name}", (*end, UndefineDomain(id_)), name)
 
 
 def _instance_files(wanted: Iterable[str], facts: Facts) -> Iterator[Orphan]:
@@ -140,6 +146,14 @@ def _labels(records: Records | None, facts: Facts) -> Iterator[Orphan]:
     for kind, id_ in facts.labels:
         if (kind, id_) not in wanted:
             yield Orphan("label", f"{kind}:{id_}", "label file", (RemoveLabel(kind, id_),))
+
+
+def _named(label: str, kind: str) -> str:
+    """The name in a label; empty where it has none or is not readable."""
+    try:
+        return str(json.loads(label)[kind]["name"])
+    except (ValueError, KeyError, TypeError):
+        return ""
 
 
 def _is_ours(port: OvsPort, settings: Settings) -> bool:

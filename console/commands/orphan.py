@@ -43,8 +43,11 @@ def _refs(job: Job) -> Sequence[str] | None:
 
 
 def _rows(found: Sequence[Orphan]) -> Rows:
-    rows = [(each.ref, each.evidence, "; ".join(s.text for s in each.steps)) for each in found]
-    return Rows(("Orphan", "Evidence", "To remove it"), rows)
+    rows = [
+        (each.ref, each.name, each.evidence, "; ".join(step.text for step in each.steps))
+        for each in found
+    ]
+    return Rows(("Orphan", "Name", "Evidence", "To remove it"), rows)
 
 
 def _units(texts: Sequence[str]) -> Iterator[Unit]:

@@ -10,6 +10,7 @@ from console.widgets.column import Column
 
 if TYPE_CHECKING:
     from backends.cloud import Cloud
+    from backends.plan.orphans import Orphan
     from backends.plan.plan import Plan, UnitPlan
     from backends.records.unit import Unit
 
@@ -55,11 +56,7 @@ class Drift(TablePanel):
         """All differences, now."""
         found = cloud.drift.show()
         items = [item for unit in found.plan.units if unit for item in _of_unit(found.plan, unit)]
-        items += [
-            Item(None, each.kind, each.ref, each.id, f"orphan: {each.evidence}", "orphan",
-                 len(each.steps))
-            for each in found.orphans
-        ]  # fmt: skip
+        items += [_of_orphan(each) for each in found.orphans]
         return items
 
     @property
@@ -130,11 +127,17 @@ class Drift(TablePanel):
     def _orphans(self) -> list[str]:
         refs = [item.id for item in self.table.selection if item.unit is None]
         if not refs:
-            self._refuse("this has a record: r repairs it")
+            self._refuse("this has a record: r repairs it; f forgets what is lost")
         return refs
 
     def _refuse(self, why: str) -> None:
         self.desk.say(why if self.table.items else "nothing differs", "warn")
+
+
+def _of_orphan(orphan: Orphan) -> Item:
+    name = orphan.name or orphan.id
+    what = f"orphan: {orphan.evidence}"
+    return Item(None, orphan.kind, orphan.ref, name, what, "orphan", len(orphan.steps))
 
 
 def _of_unit(plan: Plan, planned: UnitPlan) -> Iterable[Item]:

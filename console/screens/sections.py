@@ -55,7 +55,15 @@ def _orphan(cloud: Cloud, ref: str) -> Iterator[Section]:
     found = next((each for each in cloud.drift.orphans() if each.ref == ref), None)
     if found is None:
         raise NotFound("orphan.not_found", f"no orphan {ref!a} any more")
-    yield "Orphan", [("kind", found.kind, ""), ("id", found.id, ""), ("label", found.evidence, "")]
+    yield (
+        "Orphan",
+        [
+            ("kind", found.kind, ""),
+            ("id", found.id, ""),
+            ("name", found.name, ""),
+            ("label", found.evidence, ""),
+        ],
+    )
     yield "To remove it", [("", step.text, "") for step in found.steps]
 
 
