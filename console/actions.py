@@ -104,6 +104,7 @@ _verb(
     "Delete",
     lambda cloud, ids: cloud.identity.delete_project(ids[0]),
     dangerous=True,
+    hint=True,
 )
 
 _view("instance.console", "s", "Console", "enter_console")

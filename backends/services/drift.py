@@ -18,6 +18,7 @@ from backends.errors import MachineFailed, NotFound, QuarterdeckError, Refused
 from backends.journal import AT_WORK, interrupted, units_of
 from backends.locks import orphans_lock, sweep
 from backends.plan.converge import plan
+from backends.plan.converge import record_of as record_for
 from backends.plan.orphans import Orphan, orphans, record_of
 from backends.plan.plan import Plan, Problem
 from backends.records import snapshot
@@ -57,19 +58,33 @@ class Drift(Service):
     """What is not as it should be, over the whole cloud. For the cloud's admin."""
 
     def show(self) -> Difference:
-        """Compare all records with the whole machine. Changes nothing."""
+        """Compare all records with the whole machine. Changes nothing.
+
+        Who is not the cloud's admin sees what differs of their project, and no orphans: whose an
+        orphan is stands on no record.
+        """
+        self.caller.require(Role.READER, "look at drift")
         records = self._records()
         facts = self.context.machine.look()
         settings = self.context.settings
+        planned = plan(records, facts, settings)
+        if not self.caller.admin:
+            mine = self.caller.project_id
+            units = (each for each in planned.units if _owner(each.unit, records) == mine)
+            return Difference(Plan(tuple(units), planned.names), ())
         found = tuple(orphans(records, facts, settings))
         if found:
             # What was made between the two looks has its record by now.
             found = tuple(orphans(self._records(), facts, settings))
-        return Difference(plan(records, facts, settings), found)
+        return Difference(planned, found)
 
     def orphans(self) -> Sequence[Orphan]:
-        """Labelled things without a record, in the order in which they can be taken away."""
-        self.caller.require(Role.READER, "look at orphans")
+        """Labelled things without a record, in the order in which they can be taken away.
+
+        Raises Refused `right.missing` for who is not the cloud's admin.
+        """
+        if not self.caller.admin:
+            raise Refused("right.missing", "only the cloud's admin sees orphans")
         return self._orphans()[1]
 
     def repair(self, units: Collection[Unit] | None = None) -> Plan:
@@ -250,6 +265,13 @@ def _named(found: Collection[Orphan]) -> str:
     """What the journal calls them."""
     first, *more = (orphan.ref for orphan in found) if found else ("nothing",)
     return f"{first} and {len(more)} more" if more else first
+
+
+def _owner(unit: Unit, records: snapshot.Records) -> str | None:
+    """The project that a unit belongs to; None for the host's own."""
+    if unit.kind is Kind.PROJECT:
+        return unit.id
+    return getattr(record_for(unit, records), "project_id", None)
 
 
 def _is_loss(problem: Problem) -> bool:

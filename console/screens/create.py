@@ -17,7 +17,7 @@ from console.screens.forms.routing import (
     RouterForm,
 )
 from console.screens.forms.security import RuleForm, SecurityGroupForm
-from console.screens.forms.storage import ImageForm, VolumeForm
+from console.screens.forms.storage import AttachForm, ImageForm, VolumeForm
 from console.widgets.form import Form, Request
 
 FORMS: dict[str, type[Form]] = {
@@ -38,6 +38,7 @@ FORMS: dict[str, type[Form]] = {
     "subnet": SubnetForm,
     "user": UserForm,
     "volume": VolumeForm,
+    "volume attach": AttachForm,
 }
 
 

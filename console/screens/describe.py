@@ -174,7 +174,9 @@ def _rule(cloud: Cloud, id_: str) -> SQLModel:
 # What people look for first, in this order; the rest follows as it is recorded, times last.
 _FIRST = ("name", "address", "id", "description", "status", "power", "outcome", "project_id")
 # What only the work on the record needs.
-_HIDDEN = frozenset({"absent", "made", "position", "made_for_device", "source", "user_data"})
+_HIDDEN = frozenset(
+    {"absent", "made", "position", "made_for_device", "source", "user_data", "flavor_id"}
+)
 _UNITS = {"ram": "MiB", "disk": "GiB", "min_ram": "MiB", "min_disk": "GiB", "mtu": "bytes"}
 
 

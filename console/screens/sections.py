@@ -13,6 +13,7 @@ from console.widgets import words
 
 if TYPE_CHECKING:
     from backends.cloud import Cloud
+    from backends.drivers.libvirt.facts import DomainFact
     from backends.records.operation import OperationStep
 
 # (label, text, tone)
@@ -132,7 +133,8 @@ def _rules(cloud: Cloud, id_: str) -> list[Row]:
     names = {each.id: each.name for each in cloud.security_groups.list(all_projects=True)}
     rows = []
     for rule in cloud.security_groups.rules(id_):
-        ports = "" if rule.port_min is None else f" {rule.port_min}-{rule.port_max}"
+        low, high = rule.port_min, rule.port_max
+        ports = "" if low is None else f" {low}" if high in (None, low) else f" {low}-{high}"
         group = names.get(rule.remote_group_id or "", rule.remote_group_id or "")
         remote = f"group {group}" if group else rule.remote_prefix or "anywhere"
         what = f"{rule.ethertype} {rule.protocol or 'any'}{ports}  {remote}  {rule.description}"
@@ -190,12 +192,17 @@ def _instance(cloud: Cloud, id_: str) -> Iterator[Section]:
         "Domain",
         [
             ("name", fact.name, ""),
-            ("state", f"{fact.state.value} ({fact.reason.value})", ""),
+            ("state", _state(fact), ""),
             ("vcpus, ram", f"{fact.vcpus}, {fact.ram} MiB", ""),
             ("disks", ", ".join(sorted(each for each in fact.disks if each)), ""),
             ("boots", f"{fact.hard_reboots} hard, {fact.soft_reboots} soft", ""),
         ],
     )
+
+
+def _state(fact: DomainFact) -> str:
+    why = "" if fact.reason.value == "unknown" else f" ({fact.reason.value})"
+    return f"{fact.state.value}{why}"
 
 
 def _network(cloud: Cloud, id_: str) -> Iterator[Section]:

@@ -77,27 +77,17 @@ class Volumes(TablePanel):
 
     def rename(self) -> None:
         """Ask for another name."""
-        if self.item is None:
-            return
-        id_, name = self.key(self.item), self.title(self.item)
-        self.desk.ask(
-            f"name of {name}",
-            name,
-            lambda new: self.desk.perform(f"Rename {name}", lambda c: c.volumes.set(id_, name=new)),
-        )
+        if self.item is not None:
+            self.ask_name(self.item, lambda cloud, id_, name: cloud.volumes.set(id_, name=name))
 
     def attach(self) -> None:
         """Ask which instance gets it."""
         if self.item is None:
             return
-        id_, name = self.key(self.item), self.title(self.item)
-        self.desk.ask(
-            f"attach {name} to instance",
-            "",
-            lambda to: self.desk.perform(
-                f"Attach {name} to {to}", lambda c: c.volumes.attach(id_, to)
-            ),
-        )
+        if self.item.attached:
+            self.desk.say(f"{self.title(self.item)} is attached to {_attached(self.item)}", "warn")
+            return
+        self.desk.ask_form("volume attach", {"volume": self.key(self.item)})
 
     def detach(self) -> None:
         """Take it from the instance that has it."""

@@ -255,7 +255,12 @@ class _Drawing:
         down, up = sum(each[0] for each in found), sum(each[1] for each in found)
         if down < FLOWS and up < FLOWS:
             return ""
-        return f"  ↓{words.size(down)}/s ↑{words.size(up)}/s"
+        said = [
+            f"{sign}{words.size(rate)}/s"
+            for sign, rate in (("↓", down), ("↑", up))
+            if rate >= FLOWS
+        ]
+        return f"  {' '.join(said)}"
 
 
 def _tally(guests: Sequence[Node]) -> str:

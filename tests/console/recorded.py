@@ -21,7 +21,14 @@ from backends.records.host import CloudRecord
 from backends.records.identity import Project, Role, User
 from backends.records.image import Image, Visibility
 from backends.records.instance import Instance, Power
-from backends.records.network import OWNER_INSTANCE, Address, Network, Port, Subnet
+from backends.records.network import (
+    OWNER_INSTANCE,
+    Address,
+    LocalVlan,
+    Network,
+    Port,
+    Subnet,
+)
 from backends.records.store import Store
 from backends.services.project import add_project
 
@@ -118,7 +125,7 @@ def _fill(
         network_id=network.id, project_id=project_id, name="harbour", cidr="10.80.0.0/16",
         gateway_ip="10.80.0.1", created_at=made,
     )  # fmt: skip
-    session.add(subnet)
+    session.add_all([subnet, LocalVlan(host=HOST, vlan=1, network_id=network.id)])
     session.flush()
     rows: list[Instance] = []
     ports: list[Port] = []

@@ -45,8 +45,7 @@ def paper(tmp_path: Path) -> recorded.Recorded:
         session.flush()
         outer = Subnet(network_id=PUBLIC, project_id=made.project_id, cidr="203.0.113.0/24")
         session.add(outer)
-        for vlan, id_ in enumerate((home.id, PUBLIC), 1):
-            session.add(LocalVlan(host=recorded.HOST, vlan=vlan, network_id=id_))
+        session.add(LocalVlan(host=recorded.HOST, vlan=2, network_id=PUBLIC))
         session.add(
             Router(id=GATE, project_id=made.project_id, name="등대", external_network_id=PUBLIC)
         )

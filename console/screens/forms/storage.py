@@ -106,6 +106,34 @@ class VolumeForm(Form):
         )
 
 
+class AttachForm(Form):
+    """Which instance gets a volume."""
+
+    heading = "Attach volume"
+    fields = (Choice("volume", "Volume"), Choice("instance", "To instance"))
+
+    def load(self) -> dict[str, Loaded]:
+        cloud, everyone = self.cloud, bool(self.chosen)
+        rows = [row for row in cloud.volumes.list(all_projects=everyone) if not row.attached]
+        volume = self.chosen.get("volume") or (rows[0].volume.id if rows else "")
+        owner = next((row.volume.project_id for row in rows if row.volume.id == volume), "")
+        guests = [
+            (each.name, each.id)
+            for each in cloud.instances.recorded(all_projects=everyone)
+            if each.project_id == owner
+        ]
+        return {
+            "volume": Loaded(
+                volume, [(row.volume.name or row.volume.id, row.volume.id) for row in rows]
+            ),
+            "instance": Loaded(guests[0][1] if guests else "", guests),
+        }
+
+    def request(self, values: Values) -> Request:
+        volume, instance = values["volume"], values["instance"]
+        return Request("Attach volume", lambda cloud: cloud.volumes.attach(volume, instance))
+
+
 def _source(text: str) -> object:
     return text if urlsplit(text).scheme in ("http", "https") else readable_file(text)
 

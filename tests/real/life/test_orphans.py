@@ -209,3 +209,22 @@ def test_only_the_clouds_admin_may(lab: Lab) -> None:
         with pytest.raises(Refused) as refusal:
             verb()
         assert refusal.value.code == "right.missing"
+
+
+def test_a_project_sees_no_drift_of_another(lab: Lab) -> None:
+    crew, other = lab.member("crew"), lab.member("other")
+    mine, secret = crew.volumes.create("mine", 1), other.volumes.create("secret", 1)
+    gone = other.volumes.create("gone", 1)
+    for volume in (mine, secret):
+        lab.cloud.machine.apply(RemoveVolume(volume.id, volume.driver), lambda share: None)
+    lose(lab, Unit(Kind.VOLUME, gone.id))
+    seen = crew.drift.show()
+    assert [problem.text for problem in seen.plan.problems] == [
+        "volume mine is gone from the machine"
+    ]
+    assert seen.orphans == ()
+    with pytest.raises(Refused) as refusal:
+        crew.drift.orphans()
+    assert refusal.value.code == "right.missing"
+    assert len(list(lab.cloud.drift.show().plan.problems)) == 2
+    assert [orphan.name for orphan in lab.cloud.drift.show().orphans] == ["gone"]
