@@ -252,6 +252,8 @@ class Quarterdeck(Deck):
             self.tell(message.error)
         else:
             self.say(f"{message.errand.title}: done in {words.duration(message.took)}", "good")
+            if message.made:
+                self.panel.point_at(message.made)
         self.panel.reload()
 
     def ask_form(self, kind: str, chosen: Mapping[str, str] | None = None) -> None:
@@ -263,7 +265,7 @@ class Quarterdeck(Deck):
 
     def _take_form(self, made: Request | None) -> None:
         if made is not None:
-            self.perform(made.title, made.verb)
+            self._run_errand(errands.Errand(made.title, made.verb, makes=True))
 
     def enter(self, project: str) -> None:
         """Work in another project from now on, and look at its instances."""

@@ -22,10 +22,11 @@ Verb = Callable[["Cloud"], object]
 
 @dataclass(frozen=True, slots=True)
 class Errand:
-    """A verb and what it is called."""
+    """A verb and what it is called; `makes` says that it gives what it made."""
 
     title: str
     verb: Verb
+    makes: bool = False
 
 
 class Planned(Message):
@@ -39,10 +40,13 @@ class Planned(Message):
 
 
 class Performed(Message):
-    """A verb is done, or was refused, after `took` seconds."""
+    """A verb is done, or was refused, after `took` seconds; `made` is the id of what it made."""
 
-    def __init__(self, errand: Errand, took: float, error: QuarterdeckError | None) -> None:
+    def __init__(
+        self, errand: Errand, took: float, error: QuarterdeckError | None, made: str = ""
+    ) -> None:
         super().__init__()
+        self.made = made
         self.errand = errand
         self.took = took
         self.error = error
@@ -60,19 +64,21 @@ def perform(cloud: Cloud, errand: Errand) -> Performed:
     """Do it. Runs in a thread."""
     began = time.monotonic()
     error: QuarterdeckError | None = None
+    made = ""
     try:
-        errand.verb(cloud)
+        result = errand.verb(cloud)
+        made = str(getattr(result, "id", "")) if errand.makes else ""
     except QuarterdeckError as raised:
         error = raised
-    return Performed(errand, time.monotonic() - began, error)
+    return Performed(errand, time.monotonic() - began, error, made)
 
 
 def _plan(cloud: Cloud, verb: Verb) -> Plan:
     """A verb that does several is planned one by one: a preview ends with the first."""
-    from backends.plan.plan import Plan
+    from backends.plan.plan import together
 
     several: OneByOne | None = verb if hasattr(verb, "verbs") else None  # type: ignore[assignment]
     if several is None:
         return cloud.preview(lambda: verb(cloud))
     plans = [cloud.preview(partial(each, cloud)) for each in several.verbs]
-    return Plan(tuple(unit for planned in plans for unit in planned.units))
+    return together(plans)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from backends.drivers.step import Step
@@ -71,3 +71,13 @@ class Plan:
 
     def __bool__(self) -> bool:
         return any(self.units)
+
+
+def together(plans: Iterable[Plan]) -> Plan:
+    """Plans one after the other, as one."""
+    units: list[UnitPlan] = []
+    names: dict[str, str] = {}
+    for plan in plans:
+        units += plan.units
+        names |= plan.names
+    return Plan(tuple(units), names)

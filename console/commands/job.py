@@ -83,10 +83,9 @@ class Job:
     def each(self, names: Iterable[str], act: Callable[[str], object]) -> None:
         """A verb for each name; ctrl-C ends it between two. Raises Planned in a dry run."""
         if self.args.dry_run:
-            from backends.plan.plan import Plan
+            from backends.plan.plan import together
 
-            plans = [self.cloud.preview(partial(act, name)) for name in names]
-            raise Planned(Plan(tuple(unit for plan in plans for unit in plan.units)))
+            raise Planned(together(self.cloud.preview(partial(act, name)) for name in names))
         for name in names:
             if self.watch is not None:
                 self.watch.check()

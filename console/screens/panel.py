@@ -118,6 +118,9 @@ class Panel(Widget):
         """What those are called."""
         return ""
 
+    def point_at(self, id_: str) -> None:
+        """Put the cursor on what was just made, where it is shown."""
+
     # Loading
 
     def reload(self) -> None:

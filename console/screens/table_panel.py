@@ -122,6 +122,10 @@ class TablePanel(Panel):
         self.table.unmark()
         return marked
 
+    def point_at(self, id_: str) -> None:
+        """Put the cursor on a row, now or when it comes."""
+        self.table.point_at(id_)
+
     def second(self) -> None:
         """Ages move on."""
         self.table.tick()

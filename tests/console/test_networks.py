@@ -25,6 +25,7 @@ from backends.records.network import (
 )
 from backends.records.router import FloatingIp, Router
 from backends.services.drift import Difference, Drift
+from backends.services.network import Networks
 from console.app import Quarterdeck
 from console.screens.confirm import ConfirmPlan
 from console.screens.describe import Describe
@@ -201,3 +202,26 @@ async def test_a_description_begins_with_what_identifies(
         assert "128 MiB" in said
         assert "admin  (" in said
         assert not {"made", "absent", "position"} & set(labels)
+
+
+async def test_the_cursor_goes_to_what_was_made(
+    deck: Maker, paper: recorded.Recorded, cloud: Cloud, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def create(self: Networks, name: str, **more: object) -> Network:
+        row = Network(id="4" * 8, project_id=paper.project_id, name=name)
+        if more and not getattr(self.context._local, "preview", False):
+            with self.context.store.write() as session:
+                session.add(Network(**row.model_dump()))
+        return row
+
+    monkeypatch.setattr(Networks, "create", create)
+    app = deck(paper, cloud)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await pilot.press("6")
+        await until(pilot, lambda: app.panel.ids() and "public" in screen(app))
+        assert app.panel.names() == "harbour"
+        await pilot.press("c")
+        form = lambda: app.screen if isinstance(app.screen, Form) else None  # noqa: E731
+        await until(pilot, lambda: form() and form().values()["name"])  # type: ignore[union-attr]
+        await pilot.press("ctrl+s")
+        await until(pilot, lambda: app.panel.names() == "network-1")

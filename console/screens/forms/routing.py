@@ -52,6 +52,9 @@ class InterfaceForm(Form):
         routers = cloud.routers.list(all_projects=bool(self.chosen))
         outside = {each.id for each in cloud.networks.list(all_projects=True) if each.external}
         names = {each.id: each.name for each in cloud.networks.list(all_projects=True)}
+        # The project of the router that was chosen, else of all that are there to choose.
+        chosen = self.chosen.get("router")
+        owners = {each.project_id for each in routers if chosen in (None, each.id)}
         held = {
             subnet_id
             for router in routers
@@ -61,7 +64,7 @@ class InterfaceForm(Form):
         inner = [
             each
             for each in cloud.networks.subnets(all_projects=bool(self.chosen))
-            if each.network_id not in outside and each.gateway_ip
+            if each.network_id not in outside and each.gateway_ip and each.project_id in owners
         ]
         free = [each for each in inner if each.id not in held] or inner
         options = [(f"{names.get(each.network_id, '')}  {each.cidr}", each.id) for each in inner]
