@@ -93,7 +93,9 @@ class Routers(TablePanel):
         """Ask how it leads out."""
         if self.item is not None:
             row = self.item.router
-            chosen = {"router": row.id, "external": row.external_network_id or ""}
+            chosen = {"router": row.id, "snat": "yes" if row.enable_snat else ""}
+            if row.external_network_id:
+                chosen["external"] = row.external_network_id
             self.desk.ask_form("router gateway", chosen)
 
     def rename(self) -> None:

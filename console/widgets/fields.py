@@ -127,6 +127,8 @@ class Row(Vertical):
             editor.set_options(loaded.options)
             if loaded.value and any(value == loaded.value for _, value in loaded.options):
                 editor.value = loaded.value
+        elif isinstance(editor, Tick):
+            editor.value = bool(loaded.value)
         elif isinstance(editor, Input) and not self.touched:
             self._suggested = loaded.value
             editor.value = loaded.value

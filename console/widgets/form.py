@@ -60,6 +60,8 @@ class Form(ModalScreen[Request | None]):
     # Enter in a line of text submits; in a choice it opens the list.
     AUTO_FOCUS = "Input"
     heading = ""
+    # What the button that gives the request says.
+    does = "Create"
     fields: tuple[Field, ...] = ()
 
     class Filled(Message):
@@ -121,7 +123,7 @@ class Form(ModalScreen[Request | None]):
                     yield Row(field)
             yield Static(id="refusal", markup=False)
             with Horizontal(id="buttons"):
-                yield Button("Create ⏎", id="submit", variant="primary", compact=True)
+                yield Button(f"{self.does} ⏎", id="submit", variant="primary", compact=True)
                 yield Button("Plan f2", id="plan", compact=True)
                 yield Button("Cancel esc", id="cancel", compact=True)
 

@@ -45,6 +45,7 @@ class InterfaceForm(Form):
     """A subnet that a router is to join."""
 
     heading = "New router interface"
+    does = "Add"
     fields = (Choice("router", "Router"), Choice("subnet", "Subnet"))
 
     def load(self) -> dict[str, Loaded]:
@@ -84,6 +85,7 @@ class GatewayForm(Form):
     """How a router leads out."""
 
     heading = "Router gateway"
+    does = "Set"
     fields = (
         Choice("router", "Router"),
         Choice("external", "Leads out by"),
@@ -144,6 +146,7 @@ class LendForm(Form):
     """Whom a floating IP is lent to."""
 
     heading = "Lend floating IP"
+    does = "Lend"
     fields = (Choice("floating_ip", "Floating IP"), Choice("port", "To"))
 
     def load(self) -> dict[str, Loaded]:

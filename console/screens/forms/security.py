@@ -41,6 +41,7 @@ class RuleForm(Form):
     """A new rule of a security group."""
 
     heading = "New security group rule"
+    does = "Add"
     fields = (
         Choice("group", "Security group"),
         Choice("direction", "Direction", (("ingress", "ingress"), ("egress", "egress")), "ingress"),

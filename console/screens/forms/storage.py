@@ -110,6 +110,7 @@ class AttachForm(Form):
     """Which instance gets a volume."""
 
     heading = "Attach volume"
+    does = "Attach"
     fields = (Choice("volume", "Volume"), Choice("instance", "To instance"))
 
     def load(self) -> dict[str, Loaded]:
