@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from backends.inspect.instance_row import InstanceRow
 from backends.records.network import (
     OWNER_DHCP,
     OWNER_GATEWAY,
@@ -15,7 +16,6 @@ from backends.records.network import (
     Subnet,
 )
 from backends.records.router import FloatingIp, Router
-from backends.services.instance import InstanceRow
 from backends.services.port import PortView
 
 NETWORK, ROUTER, INSTANCE = "network", "router", "instance"

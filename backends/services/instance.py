@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import Any
 
 from sqlmodel import Session, col, select
 
@@ -13,6 +13,7 @@ from backends.context import Change
 from backends.doom import doom
 from backends.drivers.libvirt.facts import Reason, State
 from backends.errors import Refused
+from backends.inspect.instance_row import InstanceRow
 from backends.records.flavor import Flavor
 from backends.records.identity import Role
 from backends.records.image import Image
@@ -20,7 +21,7 @@ from backends.records.instance import Instance, Power
 from backends.records.network import OWNER_INSTANCE, Address, Network, Port
 from backends.records.unit import Kind, Unit
 from backends.services import quota
-from backends.services.base import Service, check_absent, find, good_name, good_properties, own
+from backends.services.base import Service, check_absent, find, good_name, good_properties
 from backends.services.flavor import Flavors, check_fits_host
 from backends.services.image import Images
 from backends.services.keypair import KeyPairs
@@ -53,62 +54,6 @@ class NewInstance:
     user_data: str | None = None
     config_drive: bool = True
     properties: dict[str, str] = field(default_factory=dict)
-
-
-class InstanceRow(NamedTuple):
-    """One line of a listing: what should be, and what is.
-
-    `state` is None where no domain is there (or libvirt does not answer).
-    """
-
-    id: str
-    name: str
-    project_id: str
-    power: Power
-    absent: bool
-    flavor: str
-    image_id: str | None
-    host: str
-    created_at: float
-    made: bool
-    addresses: tuple[str, ...]
-    state: State | None
-    reason: Reason | None
-
-    @property
-    def status(self) -> str:
-        """Nova's word for it, from the machine; MISSING where its domain is lost."""
-        if self.absent:
-            return "DELETING"
-        if self.state is None and self.made:
-            return "MISSING"
-        return status_of(self.power, self.state)
-
-    @property
-    def differs(self) -> bool:
-        """Whether what is, is not what should be."""
-        return self.absent or self.state is not _STATES[self.power]
-
-
-_STATES = {
-    Power.RUNNING: State.RUNNING,
-    Power.STOPPED: State.SHUTOFF,
-    Power.PAUSED: State.PAUSED,
-    Power.SUSPENDED: State.SAVED,
-}
-_STATUS = {
-    State.RUNNING: "ACTIVE",
-    State.STOPPING: "ACTIVE",
-    State.PAUSED: "PAUSED",
-    State.SHUTOFF: "SHUTOFF",
-    State.SAVED: "SUSPENDED",
-    State.CRASHED: "CRASHED",
-}
-
-
-def status_of(power: Power, state: State | None) -> str:
-    """Nova's word for what is; without a domain, BUILD."""
-    return "BUILD" if state is None else _STATUS[state]
 
 
 class Instances(Service):
@@ -404,6 +349,3 @@ def _listing(
     for device, address in session.exec(taken):
         found[device] = (*found.get(device, ()), address)
     return [(*row, found.get(row[0], ())) for row in session.exec(query)]
-
-
-__all__ = ["InstanceRow", "Instances", "NewInstance", "Plug", "hostname_of", "own", "status_of"]

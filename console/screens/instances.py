@@ -20,7 +20,7 @@ from console.widgets.sparkline import sparkline
 if TYPE_CHECKING:
     from backends.cloud import Cloud
     from backends.drivers.libvirt.facts import DomainStats, Reason, State
-    from backends.services.instance import InstanceRow
+    from backends.inspect.instance_row import InstanceRow
 
     States = Mapping[str, tuple[State, Reason]]
 

@@ -119,7 +119,7 @@ _USUAL: dict[str, Any] = {
     "domain": "sea", "group": "crew", "project": "docks", "user": "eye", "role": "member",
     "member": True, "ram": 64, "size": 1, "volume": "cargo", "instance": "anchor",
     "network": "net", "limits": {"volumes": 3}, "listings": (), "units": (), "id_": "0" * 36,
-    "rule_id": "0" * 36, "units": (),
+    "rule_id": "0" * 36,
 }  # fmt: skip
 # For what has no value of its own here.
 _ANY = "anchor"

@@ -7,13 +7,13 @@ from xml.etree import ElementTree
 import pytest
 
 from backends.drivers.libvirt.facts import State
+from backends.inspect.instance_row import InstanceRow
 from backends.inspect.rates import Counters
 from backends.inspect.topology import Edge, Found, Node, Topology, topology
 from backends.inspect.topology_export import dot, mermaid, svg
 from backends.records.instance import Power
 from backends.records.network import Network, Port, Subnet
 from backends.records.router import FloatingIp, Router
-from backends.services.instance import InstanceRow
 from backends.services.port import PortView
 
 NASTY = 'a "b" <c> & \\ # ; | `d` 한글\x1b[31m'
