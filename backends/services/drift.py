@@ -149,6 +149,9 @@ class Drift(Service):
                     raise Refused("orphan.taken", text) from error
                 for kind, id_ in salvage.report.things:
                     change.touch(*_units_of_label(change.session, kind, id_))
+                    if kind == "network" and change.session.get_one(Network, id_).physical_network:
+                        # The host's bridge carries it.
+                        change.touch(self._host)
                 change.about(self._host, _named(wanted))
                 return salvage.report
 

@@ -15,8 +15,9 @@ from backends.plan.plan import UnitPlan
 from backends.records.operation import Outcome
 from backends.records.tables import Attachment, Instance, Network, Project, User, Volume
 from backends.records.unit import Kind, Unit
+from backends.services.network import NewSubnet
 from backends.settle import settle
-from tests.real.lab import Lab, run
+from tests.real.lab import IMAGE, Lab, run
 
 BOOT = "cat /proc/sys/kernel/random/boot_id"
 
@@ -228,3 +229,30 @@ def test_a_project_sees_no_drift_of_another(lab: Lab) -> None:
     assert refusal.value.code == "right.missing"
     assert len(list(lab.cloud.drift.show().plan.problems)) == 2
     assert [orphan.name for orphan in lab.cloud.drift.show().orphans] == ["gone"]
+
+
+def test_a_router_its_floating_ip_and_an_image_are_adopted(lab: Lab) -> None:
+    cloud = lab.cloud
+    outer = cloud.networks.create("public", external=True).id
+    cloud.networks.create_subnet(NewSubnet("public", "198.51.100.0/28", dhcp=False))
+    inner = Lab.network(cloud, "net").id
+    box = Lab.launch(cloud, "box", "net")
+    router = cloud.routers.create("gate", external="public").id
+    cloud.routers.add_subnet("gate", "net")
+    lent = cloud.floating_ips.create("public")
+    cloud.floating_ips.lend_to_instance(lent.id, "box")
+    lab.assert_in_order()
+    before = lab.shape()
+
+    image = cloud.images.show(IMAGE).id
+    kinds_lost = ((Kind.INSTANCE, box.id), (Kind.ROUTER, router), (Kind.NETWORK, inner),
+                  (Kind.NETWORK, outer), (Kind.IMAGE, image))  # fmt: skip
+    lose(lab, *(Unit(kind, id_) for kind, id_ in kinds_lost))
+    assert {f"label:router:{router}", f"image:{image}", f"label:floatingip:{lent.id}"} <= {
+        *refs(lab)
+    }
+    # The floating IP alone brings back all that it stands on.
+    report = cloud.drift.adopt([f"label:floatingip:{lent.id}"])
+    assert report.lost == []
+    lab.assert_in_order()
+    assert lab.shape() == before
