@@ -118,6 +118,7 @@ async def test_an_instance_with_what_is_suggested(tmp_path: Path) -> None:
         assert values["network"]
         assert values["config_drive"] == "yes"
         await pilot.press("enter")
+        await until(lambda: bool(app.given), pilot)
         (request,) = app.given
         assert request is not None
         assert request.title == "Create instance instance-1"
@@ -187,7 +188,7 @@ async def test_a_tick_changes_by_space_and_enter_submits(tmp_path: Path) -> None
         await pilot.click("#field-public")
         assert app.form.values()["public"] == "yes"
         await pilot.press("enter")
-        assert app.given
+        await until(lambda: bool(app.given), pilot)
         assert app.given[0] is not None
 
 
@@ -214,7 +215,7 @@ async def test_a_verb_of_each_simple_form_can_be_planned(tmp_path: Path) -> None
             )
             assert wrong_line(app.form) == "", kind
             await pilot.press("y")
-            assert app.given
+            await until(lambda: bool(app.given), pilot)
             assert app.given[0] is not None
 
 
