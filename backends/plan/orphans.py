@@ -13,7 +13,7 @@ from backends.drivers.libvirt.facts import State
 from backends.drivers.libvirt.steps import DestroyDomain, UndefineDomain
 from backends.drivers.namespaces.steps import RemoveNamespace
 from backends.drivers.nftables.steps import HOST_FAMILY, RemoveRules
-from backends.drivers.ovs.facts import CLOUD, IFACE_ID, OvsPort
+from backends.drivers.ovs.facts import CLOUD, IFACE_ID, OvsPort, is_bare_tap
 from backends.drivers.ovs.steps import RemoveBridge, RemovePort
 from backends.drivers.qemu_img.steps import RemoveImage, RemoveInstanceFiles
 from backends.drivers.step import Step
@@ -126,7 +126,7 @@ def _instance_files(wanted: Iterable[str], facts: Facts) -> Iterator[Orphan]:
 
 def _ports(wanted: set[str], facts: Facts, settings: Settings) -> Iterator[Orphan]:
     for name, port in facts.ovs.ports.items():
-        if name not in wanted and _is_ours(port, settings):
+        if name not in wanted and _is_ours(port, facts, settings):
             yield Orphan("port", name, f"external_ids {CLOUD}", (RemovePort(name),))
 
 
@@ -156,8 +156,12 @@ def _named(label: str, kind: str) -> str:
         return ""
 
 
-def _is_ours(port: OvsPort, settings: Settings) -> bool:
-    return port.labels.get(CLOUD) == settings.cloud
+def _is_ours(port: OvsPort, facts: Facts, settings: Settings) -> bool:
+    bridge = facts.ovs.bridges.get(port.bridge)
+    own_bridge = bridge is not None and bridge.labels.get(CLOUD) == settings.cloud
+    return port.labels.get(CLOUD) == settings.cloud or (
+        own_bridge and is_bare_tap(port.name, port.labels)
+    )
 
 
 def _keys(table: dict[str, object] | object | None) -> Iterable[str]:

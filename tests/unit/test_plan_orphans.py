@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from backends.drivers.libvirt.facts import State
-from backends.drivers.ovs.facts import CLOUD, OvsPort
+from backends.drivers.ovs.facts import CLOUD, IFACE_ID, VM_ID, OvsPort
 from backends.plan.orphans import orphans, record_of
 from backends.records.snapshot import Records
 from tests.machine_model import Model, converge
@@ -75,6 +75,17 @@ def test_a_port_without_our_label_is_a_strangers() -> None:
     assert list(orphans(found, model.facts(), SETTINGS)) == []
     steps = [step.text for each in orphans(None, model.facts(), SETTINGS) for step in each.steps]
     assert not any("tap-of" in text for text in steps)
+
+
+def test_a_tap_that_libvirt_plugged_late_is_ours() -> None:
+    model, found = in_order()
+    late = ident("port", 99)
+    name, plugged = f"tap{late[:11]}", {IFACE_ID: late, VM_ID: "gone"}
+    model.ports[name] = OvsPort(name, SETTINGS.bridge, labels=plugged)
+    elsewhere = OvsPort(f"x{name}", SETTINGS.bridge, labels=plugged)
+    model.ports[elsewhere.name] = elsewhere
+    (orphan,) = orphans(found, model.facts(), SETTINGS)
+    assert (orphan.kind, orphan.id) == ("port", name)
 
 
 def test_an_orphan_tells_what_record_it_had() -> None:

@@ -8,7 +8,7 @@ from dataclasses import replace
 from backends.drivers.ovs import changes
 from backends.drivers.ovs.conntrack import forget
 from backends.drivers.ovs.counters import Counters, read_counters
-from backends.drivers.ovs.facts import CLOUD, IFACE_ID, OvsBridge, OvsFacts
+from backends.drivers.ovs.facts import CLOUD, IFACE_ID, OvsBridge, OvsFacts, is_bare_tap
 from backends.drivers.ovs.flows import read_canaries, write_flows
 from backends.drivers.ovs.openflow import count_flows
 from backends.drivers.ovs.ovsdb import DatabaseRefused, Json, Ovsdb
@@ -130,7 +130,7 @@ class OvsDriver:
         self._must_be_ours("bridge", step.name, bridge.labels)
         for port in read_all(self._database).ports.values():
             # The bridge's own port carries its name and no label.
-            if port.bridge == step.name != port.name:
+            if port.bridge == step.name != port.name and not is_bare_tap(port.name, port.labels):
                 self._must_be_ours("port", port.name, port.labels)
         return changes.remove_bridge(bridge)
 
@@ -152,7 +152,11 @@ class OvsDriver:
         port = find_port(self._database, step.name)
         if port is None:
             return []
-        self._must_be_ours("port", step.name, port.interface.labels)
+        labels = port.interface.labels
+        if port.bridge is not None and is_bare_tap(step.name, labels):
+            self._must_be_ours("bridge", port.bridge.name, port.bridge.labels)
+        else:
+            self._must_be_ours("port", step.name, labels)
         return changes.remove_port(port)
 
     def _own_bridge(self, name: str) -> BridgeRow:

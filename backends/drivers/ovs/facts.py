@@ -10,9 +10,21 @@ IFACE_ID = "iface-id"
 IFACE_STATUS = "iface-status"
 ATTACHED_MAC = "attached-mac"
 VM_UUID = "vm-uuid"
+# libvirt's own word for the same.
+VM_ID = "vm-id"
 CLOUD = "quarterdeck-cloud"
 KIND = "quarterdeck-kind"
 RECORD = "quarterdeck-record"
+
+
+def is_bare_tap(name: str, labels: Mapping[str, str]) -> bool:
+    """Whether libvirt plugged this for a guest, by the name we give, and nobody labelled it yet.
+
+    On a bridge of ours such a port is ours too: libvirt may have been killed in between.
+    """
+    port_id = labels.get(IFACE_ID, "")
+    named = bool(port_id) and name == f"tap{port_id[:11]}"
+    return named and VM_ID in labels and CLOUD not in labels
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ import secrets
 import socket
 import struct
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
@@ -24,6 +25,7 @@ from tests.real.lab import run
 # Seconds to wait for what should come, on a busy machine, and for what should not: a packet takes
 # less than a millisecond.
 LONG, SHORT = 10.0, 0.4
+_ASK_AGAIN = 0.5
 _LIBC = ctypes.CDLL(None, use_errno=True)
 _CLONE_NEWNET = 0x40000000
 
@@ -165,13 +167,17 @@ class Station:
         if version == 4:
             total = sum(struct.unpack("!4H", body))
             body = struct.pack("!BBHHH", asked, 0, ~((total >> 16) + total) & 0xFFFF, number, 1)
-        asker.sendto(body, (address, 0))
-        with suppress(TimeoutError):
-            while True:
-                data = asker.recv(2048)
-                data = data if version == 6 else data[(data[0] & 15) * 4 :]
-                if data[0] == answered and struct.unpack("!H", data[4:6])[0] == number:
-                    return True
+        end = time.monotonic() + wait
+        while time.monotonic() < end:
+            # Asked again, as the first may be lost while a neighbour is still being found.
+            asker.sendto(body, (address, 0))
+            asker.settimeout(min(_ASK_AGAIN, max(end - time.monotonic(), 0.01)))
+            with suppress(TimeoutError):
+                while True:
+                    data = asker.recv(2048)
+                    data = data if version == 6 else data[(data[0] & 15) * 4 :]
+                    if data[0] == answered and struct.unpack("!H", data[4:6])[0] == number:
+                        return True
         return False
 
     def wire(self) -> Wire:

@@ -114,6 +114,41 @@ def test_a_strangers_port_on_our_bridge_keeps_the_bridge(lab: Lab) -> None:
     run("ovs-vsctl", "del-port", theirs)
 
 
+def test_what_libvirt_plugged_and_nobody_labelled_goes_with_the_bridge(lab: Lab) -> None:
+    """libvirt may have been killed before its plug was labelled, and still have made it."""
+    record, bridge = str(uuid.uuid4()), lab.settings.bridge
+    name = f"tap{record[:11]}"
+    plugged = f"external_ids={{iface-id={record},vm-id=v,iface-status=active}}"
+    run(
+        "ovs-vsctl",
+        "add-port",
+        bridge,
+        name,
+        "--",
+        "set",
+        "interface",
+        name,
+        "type=internal",
+        plugged,
+    )
+    lab.apply(RemovePort(name))
+    assert name not in run("ovs-vsctl", "list-ports", bridge)
+    run(
+        "ovs-vsctl",
+        "add-port",
+        bridge,
+        name,
+        "--",
+        "set",
+        "interface",
+        name,
+        "type=internal",
+        plugged,
+    )
+    lab.apply(RemoveBridge(bridge))
+    assert bridge not in run("ovs-vsctl", "list-br")
+
+
 def test_what_libvirt_plugged_is_taken_over(lab: Lab) -> None:
     record, name = str(uuid.uuid4()), f"tap{secrets.token_hex(4)}"
     bridge = lab.settings.bridge
