@@ -16,6 +16,22 @@ from backends.services.project import add_project
 from backends.settings import Settings
 
 
+class _Untouched:
+    """Stands for what a unit test has no business with."""
+
+    handles: tuple[type, ...] = ()
+
+    def close(self) -> None:
+        """Nothing was opened."""
+
+    def __getattr__(self, name: str) -> object:
+        raise AssertionError(f"a unit test touches the machine: {name}")
+
+
+# The drivers whose systems are shared with all else that runs on this machine.
+_SHARED = ("ovs", "namespaces", "dnsmasq", "advertising", "nftables", "conntrack", "libvirt")
+
+
 class Shelf:
     """One cloud, opened as often and as whomever a test likes."""
 
@@ -41,6 +57,7 @@ class Shelf:
             "admin", self.admin.id, self.home, Role.ADMIN, admin=True, read_only=read_only
         )
         machine = Machine(self.settings, LocalHost("deck", read_only=read_only))
+        vars(machine).update({driver: _Untouched() for driver in _SHARED})
         store = Store(self.path, read_only=read_only)
         self._clouds.append(Cloud(Context(store, machine, caller), self.record))
         return self._clouds[-1]

@@ -7,6 +7,7 @@ import pytest
 from backends.access import Access
 from backends.cloud import Cloud
 from backends.errors import NotFound, Refused
+from backends.records.identity import Domain
 from backends.records.image import Image, Visibility
 from backends.records.instance import Instance
 from tests.unit.shelf import Shelf
@@ -17,8 +18,10 @@ PASSWORD = "a long password"
 @pytest.fixture
 def shelf_of_two(shelf: Shelf) -> Shelf:
     """Domains `Default` and `sea`, each with a user `kim` and a project `docks`."""
-    identity = shelf.open().identity
-    identity.create_domain("sea")
+    cloud = shelf.open()
+    identity = cloud.identity
+    with cloud.context.store.write() as session:
+        session.add(Domain(name="sea"))
     for domain, password in (("Default", PASSWORD), ("sea", "another password")):
         project = identity.create_project("docks", domain=domain)
         user = identity.create_user("kim", password=password, domain=domain)
