@@ -235,9 +235,12 @@ def open_store(access: Access) -> Store:
     return store
 
 
-def bridge_name(cloud: str) -> str:
-    """`br-int` for the default cloud; others add 4 hex digits of their name's digest."""
-    if cloud == DEFAULT_CLOUD:
+def bridge_name(cloud: str, *, plain: bool = True) -> str:
+    """`br-int` for the default cloud; others add 4 hex digits of their name's digest.
+
+    Not `plain` adds them for the default cloud too.
+    """
+    if plain and cloud == DEFAULT_CLOUD:
         return "br-int"
     return f"br-int-{hashlib.sha256(cloud.encode()).hexdigest()[:4]}"
 

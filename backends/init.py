@@ -9,6 +9,9 @@ from sqlmodel import Session, select
 
 from backends.cloud import Access, Cloud, bridge_name, store_url
 from backends.context import Change
+from backends.drivers.ovs.facts import CLOUD
+from backends.drivers.ovs.ovsdb import Ovsdb
+from backends.drivers.ovs.tables import read_all
 from backends.errors import Refused
 from backends.records.flavor import Flavor
 from backends.records.host import CloudRecord, HostRecord
@@ -36,13 +39,14 @@ def init(access: Access, *, volume_group: str = "") -> bool:
     if os.geteuid() != 0:
         raise Refused("caller.not_root", "a cloud is made by root; run it with sudo")
     check_cloud_name(access.cloud)
+    bridge = free_bridge(access.cloud)
     store = Store(store_url(access))
     try:
         store.prepare()
         with store.write() as session:
             if session.exec(select(CloudRecord)).first() is not None:
                 return False
-            add_cloud(session, access.cloud, volume_group)
+            add_cloud(session, access.cloud, volume_group, bridge)
             change = Change(session)
             project = add_project(change, Project(name="admin", description="The cloud's own"))
             _add_admin(session, project)
@@ -59,9 +63,20 @@ def init(access: Access, *, volume_group: str = "") -> bool:
     return True
 
 
-def add_cloud(session: Session, name: str, volume_group: str) -> CloudRecord:
+def free_bridge(cloud: str) -> str:
+    """The usual name of the cloud's bridge; another where a stranger's bridge has that one.
+
+    Raises MachineFailed `ovs.unreachable`, before anything is made.
+    """
+    usual = bridge_name(cloud)
+    found = read_all(Ovsdb()).bridges.get(usual)
+    is_strangers = found is not None and found.labels.get(CLOUD) != cloud
+    return bridge_name(cloud, plain=False) if is_strangers else usual
+
+
+def add_cloud(session: Session, name: str, volume_group: str, bridge: str = "") -> CloudRecord:
     """The rows that every cloud has before anybody uses it."""
-    record = CloudRecord(name=name, bridge=bridge_name(name), volume_group=volume_group)
+    record = CloudRecord(name=name, bridge=bridge or bridge_name(name), volume_group=volume_group)
     session.add(record)
     session.add(HostRecord(name=os.uname().nodename))
     session.add(Domain(id=DEFAULT_DOMAIN, name="Default"))
