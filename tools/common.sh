@@ -36,17 +36,20 @@ seconds_since() {
 # stage NAME COMMAND...: run it with its output in the log; one line says how it went. On a terminal
 # the line lives meanwhile. Upon failure the log's tail is shown.
 stage() {
-    local name=$1 began=${EPOCHREALTIME/[.,]/} status=0 job start
+    local name=$1 began=${EPOCHREALTIME/[.,]/} status=0 job start room
     shift
     start=$(wc -l 2>/dev/null <"$LOG" || echo 0)
     printf '\n== %s, %s\n' "$name" "$(date)" >>"$LOG"
     if [ -t 1 ]; then
+        # What is left of the line; a full one would wrap, and each update begin a new one.
+        room=$(($(tput cols 2>/dev/null || echo 80) - 44))
+        [ "$room" -gt 0 ] || room=1
         "$@" >>"$LOG" 2>&1 &
         job=$!
         # A job in the background does not hear the keyboard's interrupt by itself.
         trap 'kill "$job" 2>/dev/null; exit 130' INT TERM
         while kill -0 "$job" 2>/dev/null; do
-            printf '\r\033[K  %-28s %8s s  %.60s' "$name" "$(seconds_since "$began")" \
+            printf '\r\033[K  %-28s %8s s  %.*s' "$name" "$(seconds_since "$began")" "$room" \
                 "$(tail -n 1 "$LOG" | tr -cd '[:print:]')"
             sleep 0.1
         done
