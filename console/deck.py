@@ -58,6 +58,9 @@ class Deck(App[int]):
         self._roots: dict[str, Panel] = {panels.FIRST: panels.make(panels.FIRST)}
         self._stack: list[Panel] = [self._roots[panels.FIRST]]
         self._shown = False
+        # Held, not looked up: what comes while the screen is taken down still finds them.
+        self.tray = Tray("tray")
+        self._lines: dict[str, Line] = {}
 
     def get_system_commands(self, screen: Screen[Any]) -> Iterable[SystemCommand]:
         """Of Textual's own only what is of use here: the rest has keys."""
@@ -81,14 +84,22 @@ class Deck(App[int]):
 
     def compose(self) -> ComposeResult:
         """Lines above, a panel, lines below."""
-        yield Line("header", parts=bars.header(self.standing))
-        yield Line("tabs")
-        yield Line("title", parts=bars.title([self.panel.heading], "", "loading", ""))
+        hint = Part(" ? lists the keys, : goes to any panel", "dim")
+        self._lines = {
+            "header": Line("header", parts=bars.header(self.standing)),
+            "tabs": Line("tabs"),
+            "title": Line("title", parts=bars.title([self.panel.heading], "", "loading", "")),
+            "message": Line("message", parts=[hint]),
+            "keys": Line("keys"),
+        }
+        yield self._lines["header"]
+        yield self._lines["tabs"]
+        yield self._lines["title"]
         with Container(id="body"):
             yield self.panel
-        yield Tray("tray")
-        yield Line("message", parts=[Part(" ? lists the keys, : goes to any panel", "dim")])
-        yield Line("keys")
+        yield self.tray
+        yield self._lines["message"]
+        yield self._lines["keys"]
 
     def on_mount(self) -> None:
         """The keys are the panel's."""
@@ -111,11 +122,6 @@ class Deck(App[int]):
     def all_panels(self) -> list[Panel]:
         """Every panel there is, in front or not."""
         return list(dict.fromkeys([*self._roots.values(), *self._stack]))
-
-    @property
-    def tray(self) -> Tray:
-        """The operations at work."""
-        return self.query_one("#tray", Tray)
 
     def say(self, text: str, tone: str = "") -> None:
         """Show a line as the last outcome."""
@@ -147,7 +153,7 @@ class Deck(App[int]):
             self._line("title").show(*bars.title(crumbs, panel.summary, panel.lateness, code))
 
     def _line(self, name: str) -> Line:
-        return self.screen_stack[0].query_one(f"#{name}", Line)
+        return self._lines[name]
 
     # Going about
 

@@ -100,11 +100,16 @@ class Lines(ScrollView, can_focus=True):
         base = self.rich_style
         if line is None:
             return Strip.blank(width, base)
-        if self._with_cursor and row == self._cursor:
+        chosen = self._with_cursor and row == self._cursor
+        if chosen:
             base = self.get_component_rich_style("lines--cursor")
         elif self._pattern is not None and self._pattern.search(line.text):
             base = self.get_component_rich_style("lines--found")
-        segments = [Segment(clean(text), base + self._tone(tone)) for text, tone in line.spans]
+        # Tones are chosen for the panel's ground: on the cursor's some could not be read.
+        segments = [
+            Segment(clean(text), base if chosen else base + self._tone(tone))
+            for text, tone in line.spans
+        ]
         return Strip(segments).crop(scroll.x, scroll.x + width).extend_cell_length(width, base)
 
     def action_move(self, by: int) -> None:

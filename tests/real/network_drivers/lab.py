@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import secrets
 import subprocess
 import threading
@@ -15,7 +16,7 @@ from backends.drivers.dnsmasq.driver import DnsmasqDriver
 from backends.drivers.namespaces.driver import NamespaceDriver
 from backends.drivers.namespaces.steps import AddNamespace, SetInterface
 from backends.drivers.ovs.driver import OvsDriver
-from backends.drivers.ovs.facts import CLOUD, IFACE_ID, KIND, RECORD
+from backends.drivers.ovs.facts import CLOUD, IFACE_ID, KIND, RECORD, OvsFacts
 from backends.drivers.ovs.steps import AddPort
 from backends.drivers.step import Step
 from backends.settings import Settings, dhcp_namespace
@@ -110,6 +111,20 @@ def pings(namespace: str, address: str) -> bool:
     return succeeds("ip", "netns", "exec", namespace, "ping", "-c", "1", "-W", "1", "-q", address)
 
 
-def configured() -> str:
-    """How often Open vSwitch was configured anew."""
-    return run("ovs-vsctl", "get", "Open_vSwitch", ".", "next_cfg")
+def own(facts: OvsFacts, bridge: str) -> OvsFacts:
+    """What is about one bridge: others come and go meanwhile."""
+    return OvsFacts(
+        {name: each for name, each in facts.bridges.items() if name == bridge},
+        {name: each for name, each in facts.ports.items() if each.bridge == bridge},
+    )
+
+
+def versions(bridge: str) -> str:
+    """Of a bridge's row and of its ports' (RFC 7047, 3.2): each write makes new ones."""
+    named = [bridge, *run("ovs-vsctl", "list-ports", bridge).split()]
+    select: list[object] = [
+        {"op": "select", "table": table, "where": [["name", "==", name]], "columns": ["_version"]}
+        for name in named
+        for table in ("Bridge", "Port")
+    ]
+    return run("ovsdb-client", "transact", json.dumps(["Open_vSwitch", *select]))

@@ -21,10 +21,11 @@ from backends.hosts import LocalHost
 from tests.real.network_drivers.lab import (
     DEADLINE,
     Lab,
-    configured,
     eventually,
+    own,
     pings,
     run,
+    versions,
 )
 
 
@@ -189,8 +190,9 @@ def test_the_bridge_goes_with_its_ports_and_links(lab: Lab) -> None:
 def test_a_read_only_driver_reads_and_changes_nothing(lab: Lab) -> None:
     host = LocalHost(read_only=True)
     ovs = OvsDriver(lab.settings, host)
-    assert ovs.facts(flows=True) == lab.ovs.facts(flows=True)
-    before = configured()
+    bridge = lab.settings.bridge
+    assert own(ovs.facts(flows=True), bridge) == own(lab.ovs.facts(flows=True), bridge)
+    before = versions(lab.settings.bridge)
     for step in (
         AddPort(lab.settings.bridge, "tapx", 1, (), internal=True),
         RemoveBridge(lab.settings.bridge),
@@ -199,7 +201,7 @@ def test_a_read_only_driver_reads_and_changes_nothing(lab: Lab) -> None:
         with pytest.raises(Refused) as refused:
             ovs.apply(step, lambda share: None)
         assert refused.value.code == "host.readonly"
-    assert configured() == before
+    assert versions(lab.settings.bridge) == before
 
 
 def test_changes_are_told_as_they_happen(lab: Lab) -> None:
