@@ -14,7 +14,7 @@ from textual.message import Message
 
 from backends.access import Access
 from backends.errors import QuarterdeckError, Refused
-from console import bars, errands, keymap, opening
+from console import bars, errands, hangup, keymap, opening
 from console.beside import Crashed, beside, post
 from console.deck import Deck
 
@@ -159,6 +159,8 @@ class Quarterdeck(Deck):
         self.show_bars()
 
     def _second(self) -> None:
+        if not self.is_headless:
+            hangup.end_if_gone()
         self.panel.second()
         self.tray.second()
         self.panel_changed()
