@@ -50,6 +50,18 @@ def doom(session: Session, unit: Unit) -> list[Unit]:
     return list(dict.fromkeys(units))
 
 
+def doomed(session: Session) -> list[Unit]:
+    """Units whose record still waits to be taken away, as an undo that could not be finished."""
+    units: list[Unit] = []
+    for kind, table in _TABLES.items():
+        gone = select(table.id).where(col(table.absent))
+        units.extend(Unit(kind, id_) for id_ in session.exec(gone))
+    for part in (Port, FloatingIp):
+        networks = select(part.network_id).where(col(part.absent)).distinct()
+        units.extend(Unit(Kind.NETWORK, id_) for id_ in session.exec(networks))
+    return list(dict.fromkeys(units))
+
+
 def doom_ports(session: Session, ports: Collection[Port]) -> list[Unit]:
     """Want these ports gone; floating IPs that were lent to them are free again."""
     units = []

@@ -11,7 +11,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session, col, select
 
 from backends.context import Change
-from backends.doom import doom
+from backends.doom import doom, doomed
 from backends.drivers.facts import Facts
 from backends.drivers.step import Step
 from backends.errors import MachineFailed, NotFound, QuarterdeckError, Refused
@@ -31,9 +31,6 @@ from backends.records.tables import (
     Instance,
     Network,
     Port,
-    Project,
-    Router,
-    Volume,
 )
 from backends.records.unit import Kind, Unit
 from backends.salvage import Report, Salvage
@@ -228,7 +225,8 @@ class Drift(Service):
         locks = self.context.settings.locks
         with self.context.reading() as session:
             dead = interrupted(session, locks)
-            leftover = _unfinished(session, busy_units(session, dead))
+            busy = busy_units(session, dead)
+            leftover = [unit for unit in doomed(session) if unit not in busy]
         for operation in dead:
             self.context.resume(operation)
         done = {unit for operation in dead for unit in units_of(operation)}
@@ -243,25 +241,6 @@ def busy_units(session: Session, dead: Collection[Operation]) -> set[Unit]:
     gone = {operation.id for operation in dead}
     rows = session.exec(select(Operation).where(col(Operation.outcome).in_(AT_WORK)))
     return {unit for row in rows if row.id not in gone for unit in units_of(row)}
-
-
-def _unfinished(session: Session, busy: Collection[Unit]) -> list[Unit]:
-    """Units whose record still waits to be taken away, as an undo that could not be finished."""
-    units: list[Unit] = []
-    for kind, table in (
-        (Kind.INSTANCE, Instance),
-        (Kind.VOLUME, Volume),
-        (Kind.ROUTER, Router),
-        (Kind.NETWORK, Network),
-        (Kind.IMAGE, Image),
-        (Kind.PROJECT, Project),
-    ):
-        gone = select(table.id).where(col(table.absent))
-        units.extend(Unit(kind, id_) for id_ in session.exec(gone))
-    for part in (Port, FloatingIp):
-        networks = select(part.network_id).where(col(part.absent)).distinct()
-        units.extend(Unit(Kind.NETWORK, id_) for id_ in session.exec(networks))
-    return [unit for unit in dict.fromkeys(units) if unit not in busy]
 
 
 def _named(found: Collection[Orphan]) -> str:

@@ -120,32 +120,12 @@ def test_what_libvirt_plugged_and_nobody_labelled_goes_with_the_bridge(lab: Lab)
     record, bridge = str(uuid.uuid4()), lab.settings.bridge
     name = f"tap{record[:11]}"
     plugged = f"external_ids={{iface-id={record},vm-id=v,iface-status=active}}"
-    run(
-        "ovs-vsctl",
-        "add-port",
-        bridge,
-        name,
-        "--",
-        "set",
-        "interface",
-        name,
-        "type=internal",
-        plugged,
-    )
+    interface = ["--", "set", "interface", name, "type=internal", plugged]
+    plug = ["ovs-vsctl", "add-port", bridge, name, *interface]
+    run(*plug)
     lab.apply(RemovePort(name))
     assert name not in run("ovs-vsctl", "list-ports", bridge)
-    run(
-        "ovs-vsctl",
-        "add-port",
-        bridge,
-        name,
-        "--",
-        "set",
-        "interface",
-        name,
-        "type=internal",
-        plugged,
-    )
+    run(*plug)
     lab.apply(RemoveBridge(bridge))
     assert bridge not in run("ovs-vsctl", "list-br")
 
