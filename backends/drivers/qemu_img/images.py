@@ -21,7 +21,7 @@ from backends.drivers.qemu_img.steps import ImportImage
 from backends.drivers.qemu_img.transfer import Sums, copy_in
 from backends.drivers.step import Progress
 from backends.errors import MachineFailed, Refused
-from backends.hosts import Host
+from backends.hosts import Host, listing
 from backends.hosts.local import disk_error
 from backends.settings import Settings
 
@@ -93,13 +93,9 @@ class Images:
         folder = self._settings.images
         if not self._host.exists(folder):
             return {}
-        listed = self._host.run(
-            ["find", str(folder), "-maxdepth", "1", "-type", "f", "-printf", "%f %s\\n"], reads=True
-        )
-        rows = (line.rpartition(" ") for line in listed.stdout.splitlines())
         return {
-            name: ImageFile(name, int(size))
-            for name, _, size in rows
+            name: ImageFile(name, size)
+            for name, size in listing.sizes(self._host, folder)
             if is_id(name) and not name.endswith(_SUMS) and (ids is None or name in ids)
         }
 

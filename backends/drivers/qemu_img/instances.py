@@ -11,7 +11,7 @@ from backends.drivers.qemu_img.facts import InstanceFiles
 from backends.drivers.qemu_img.images import Images
 from backends.drivers.qemu_img.steps import CreateConfigDrive, CreateOverlay
 from backends.errors import MachineFailed, Refused
-from backends.hosts import Host
+from backends.hosts import Host, listing
 from backends.settings import Settings
 
 _CONFIG = "config-"
@@ -98,13 +98,9 @@ class InstanceFolders:
 
     def _find(self, folder: Path) -> Mapping[str, InstanceFiles]:
         """One command for any number of instances, on any host."""
-        listed = self._host.run(
-            ["find", str(folder), "-mindepth", "1", "-maxdepth", "2", "-printf", "%P\\n"],
-            reads=True,
-        )
         names: dict[str, list[str]] = {}
-        for line in listed.stdout.splitlines():
-            instance_id, _, name = line.partition("/")
+        for path in listing.tree(self._host, folder):
+            instance_id, _, name = path.partition("/")
             if is_id(instance_id):
                 names.setdefault(instance_id, []).append(name)
         return {each: _files(each, inside) for each, inside in names.items()}

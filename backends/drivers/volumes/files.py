@@ -7,7 +7,7 @@ from pathlib import Path
 
 from backends.drivers.labels.names import check_id, is_id
 from backends.drivers.volumes.facts import VolumeFact
-from backends.hosts import Host
+from backends.hosts import Host, listing
 from backends.settings import Settings
 
 DRIVER = "file"
@@ -53,16 +53,11 @@ class FileVolumes:
         folder = self._settings.volumes
         if not self._host.exists(folder):
             return {}
-        # One command for any number of volumes, on any host.
-        listed = self._host.run(
-            ["find", str(folder), "-maxdepth", "1", "-type", "f", "-printf", "%f %s\\n"], reads=True
-        )
         found = {}
-        for line in listed.stdout.splitlines():
-            name, _, size = line.rpartition(" ")
+        for name, size in listing.sizes(self._host, folder):
             if is_id(name) and not name.endswith(_LABEL) and (ids is None or name in ids):
                 label = self._host.read_text(self._label_path(name)) or ""
-                found[name] = VolumeFact(name, DRIVER, int(size), label)
+                found[name] = VolumeFact(name, DRIVER, size, label)
         return found
 
     def leftovers(self) -> frozenset[str]:
