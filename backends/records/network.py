@@ -32,6 +32,8 @@ class Network(SQLModel, table=True):
     description: str = ""
     mtu: int = 1500
     admin_state_up: bool = True
+    # Whether ports that are made on it are filtered, unless they are asked not to be.
+    port_security: bool = True
     shared: bool = False
     external: bool = False
     network_type: str = Field(default="local", max_length=8)

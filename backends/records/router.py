@@ -18,6 +18,8 @@ class Router(SQLModel, table=True):
     project_id: str = Field(foreign_key="project.id", index=True)
     name: str = Field(max_length=255)
     description: str = ""
+    # One that is down keeps its records and has nothing on the machine.
+    admin_state_up: bool = True
     external_network_id: str | None = Field(default=None, foreign_key="network.id", index=True)
     # Whether guests without a floating IP get out under the gateway's address.
     enable_snat: bool = True
