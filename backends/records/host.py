@@ -17,6 +17,8 @@ class CloudRecord(SQLModel, table=True):
     bridge: str = Field(max_length=15)
     # The LVM volume group that holds its volumes; empty where they are plain files.
     volume_group: str = Field(default="", max_length=128)
+    # Which of the host's conntrack zones are its own; None in stores that are older than this.
+    zone_slot: int | None = None
     created_at: float = timestamp()
 
 

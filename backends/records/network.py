@@ -67,6 +67,8 @@ class Subnet(SQLModel, table=True):
     name: str = Field(default="", max_length=255)
     ip_version: int = 4
     cidr: str = Field(max_length=64)
+    # The pool it was cut from, if it was.
+    subnetpool_id: str | None = Field(default=None, foreign_key="subnetpool.id", index=True)
     gateway_ip: str | None = Field(default=None, max_length=64)
     enable_dhcp: bool = True
     dns_nameservers: list[str] = json_list()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from sqlalchemy import UniqueConstraint
 from sqlmodel import Field, SQLModel
 
-from backends.records.base import identifier, timestamp
+from backends.records.base import identifier, json_list, timestamp
 
 # Names of protocols beside those with ports or types of their own (IANA's assigned numbers).
 PROTOCOL_NUMBERS = {"igmp": 2, "ipip": 4, "dccp": 33, "gre": 47, "esp": 50, "ah": 51, "ospf": 89,
@@ -13,7 +13,10 @@ PROTOCOL_NUMBERS = {"igmp": 2, "ipip": 4, "dccp": 33, "gre": 47, "esp": 50, "ah"
 
 
 class SecurityGroup(SQLModel, table=True):
-    """A set of rules. `default` exists in each project and cannot be deleted."""
+    """A set of rules. `default` exists in each project and cannot be deleted.
+
+    The rules of a `stateful` one decide about connections, those of another about each packet.
+    """
 
     __tablename__ = "securitygroup"
     __table_args__ = (UniqueConstraint("project_id", "name"),)
@@ -26,10 +29,25 @@ class SecurityGroup(SQLModel, table=True):
     created_at: float = timestamp()
 
 
+class AddressGroup(SQLModel, table=True):
+    """Addresses that rules name as one: `addresses` are prefixes in canonical form, sorted."""
+
+    __tablename__ = "addressgroup"
+    __table_args__ = (UniqueConstraint("project_id", "name"),)
+
+    id: str = identifier()
+    project_id: str = Field(foreign_key="project.id", index=True)
+    name: str = Field(max_length=255)
+    description: str = ""
+    addresses: list[str] = json_list()
+    created_at: float = timestamp()
+
+
 class SecurityGroupRule(SQLModel, table=True):
     """What is let through. All None in a field means any.
 
-    `protocol` is a name or a number. For ICMP `port_min` is the type and `port_max` the code.
+    `protocol` is a name or a number. For ICMP `port_min` is the type and `port_max` the code. The
+    other side is anybody, a prefix, the members of a security group, or those of an address group.
     """
 
     __tablename__ = "securitygrouprule"
@@ -43,6 +61,9 @@ class SecurityGroupRule(SQLModel, table=True):
     port_max: int | None = None
     remote_prefix: str | None = Field(default=None, max_length=64)
     remote_group_id: str | None = Field(default=None, foreign_key="securitygroup.id", index=True)
+    remote_address_group_id: str | None = Field(
+        default=None, foreign_key="addressgroup.id", index=True
+    )
     description: str = ""
 
 

@@ -17,11 +17,18 @@ from backends.records.instance import Instance
 from backends.records.network import Address, LocalVlan, Network, Port, Subnet
 from backends.records.operation import Operation, OperationStep
 from backends.records.router import FloatingIp, Router
-from backends.records.security import PortSecurityGroup, SecurityGroup, SecurityGroupRule
+from backends.records.security import (
+    AddressGroup,
+    PortSecurityGroup,
+    SecurityGroup,
+    SecurityGroupRule,
+)
+from backends.records.subnet_pool import SubnetPool
 from backends.records.volume import Attachment, Volume
 
 __all__ = [
     "Address",
+    "AddressGroup",
     "Attachment",
     "CloudRecord",
     "Domain",
@@ -47,6 +54,7 @@ __all__ = [
     "SecurityGroup",
     "SecurityGroupRule",
     "Subnet",
+    "SubnetPool",
     "User",
     "Volume",
 ]
