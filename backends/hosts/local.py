@@ -14,7 +14,7 @@ from backends.errors import MachineFailed, Refused
 from backends.hosts.base import Output
 
 # The command's own words, not the caller's language: what it prints is parsed.
-_ENVIRONMENT = {
+ENVIRONMENT = {
     "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
     "LC_ALL": "C.UTF-8",
 }
@@ -51,7 +51,7 @@ class LocalHost:
                 text=True,
                 errors="replace",
                 timeout=timeout,
-                env=_ENVIRONMENT,
+                env=ENVIRONMENT,
                 check=False,
             )
         except FileNotFoundError:
@@ -62,14 +62,10 @@ class LocalHost:
             raise MachineFailed(
                 "host.command.timeout", f"{argv[0]} gave no answer within {timeout:g} s"
             ) from None
-        if check and done.returncode != 0:
-            lines = (done.stderr or done.stdout).strip().splitlines() or ["no message"]
-            if any(os.strerror(number) in done.stderr for number in _FULL):
-                raise MachineFailed(
-                    "disk.full", f"no space left ({argv[0]}); free some and try again"
-                )
-            raise MachineFailed("host.command.failed", f"{argv[0]}: {lines[-1]}")
-        return Output(done.returncode, done.stdout, done.stderr)
+        output = Output(done.returncode, done.stdout, done.stderr)
+        if check and output.status != 0:
+            raise command_error(argv[0], output)
+        return output
 
     def read_text(self, path: Path) -> str | None:
         try:
@@ -80,7 +76,7 @@ class LocalHost:
     def write_text(self, path: Path, text: str, mode: int = 0o600) -> None:
         self._refuse_if_read_only(path)
         self.make_dir(path.parent)
-        draft = _draft(path)
+        draft = draft_of(path)
         try:
             # A draft that a killed process left is written over: nobody else has it by now.
             draft.unlink(missing_ok=True)
@@ -100,7 +96,7 @@ class LocalHost:
         self._refuse_if_read_only(path)
         try:
             path.unlink(missing_ok=True)
-            _draft(path).unlink(missing_ok=True)
+            draft_of(path).unlink(missing_ok=True)
         except NotADirectoryError:
             return
         except OSError as error:
@@ -146,7 +142,15 @@ class LocalHost:
         raise Refused("host.readonly", f"read-only: {what} would change the machine")
 
 
-def _draft(path: Path) -> Path:
+def command_error(command: str, output: Output) -> MachineFailed:
+    """What a command that failed says, as an error (`disk.full`, `host.command.failed`)."""
+    if any(os.strerror(number) in output.stderr for number in _FULL):
+        return MachineFailed("disk.full", f"no space left ({command}); free some and try again")
+    lines = (output.stderr or output.stdout).strip().splitlines() or ["no message"]
+    return MachineFailed("host.command.failed", f"{command}: {lines[-1]}")
+
+
+def draft_of(path: Path) -> Path:
     """Where a file's new text is written before it takes the file's name."""
     return path.with_name(f".{path.name}.draft")
 
