@@ -30,6 +30,7 @@ _LEFT_OUT = frozenset(
         "user_data",
         "source",
         "absent",
+        "leaving",
         "made",
         "imported",
         "power",

@@ -12,6 +12,7 @@ OWNER_DHCP = "network:dhcp"
 OWNER_ROUTER = "network:router_interface"
 OWNER_GATEWAY = "network:router_gateway"
 OWNER_FLOATING = "network:floatingip"
+OWNER_SUBPORT = "trunk:subport"
 
 # The first letters of an interface's name, as Neutron's agents write them; any other port is a tap.
 _PREFIXES = {OWNER_ROUTER: "qr-", OWNER_GATEWAY: "qg-"}
@@ -40,6 +41,8 @@ class Network(SQLModel, table=True):
     physical_network: str | None = Field(default=None, max_length=64)
     segmentation_id: int | None = None
     host_services: list[str] = json_list()
+    # What holds for its ports that have no policy of their own.
+    qos_policy_id: str | None = Field(default=None, foreign_key="qospolicy.id", index=True)
     created_at: float = timestamp()
     absent: bool = False
 
@@ -100,7 +103,10 @@ class Port(SQLModel, table=True):
     host: str = Field(default="", max_length=64)
     # Ports made for an instance go with it; ports it was given stay.
     made_for_device: bool = False
+    # On its way out of its instance: until the guest let go, nobody else can have it.
+    leaving: bool = False
     position: int = 0
+    qos_policy_id: str | None = Field(default=None, foreign_key="qospolicy.id", index=True)
     created_at: float = timestamp()
     absent: bool = False
 

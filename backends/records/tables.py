@@ -1,5 +1,6 @@
 """Every table, imported once so that the metadata is whole."""
 
+from backends.records.backup import VolumeBackup
 from backends.records.flavor import Flavor
 from backends.records.host import CloudRecord, HostRecord
 from backends.records.identity import (
@@ -16,6 +17,8 @@ from backends.records.image import Image, ImageMember
 from backends.records.instance import Instance
 from backends.records.network import Address, LocalVlan, Network, Port, Subnet
 from backends.records.operation import Operation, OperationStep
+from backends.records.pool import QosSpec, StoragePool, VolumeType
+from backends.records.qos import QosPolicy, QosRule
 from backends.records.router import FloatingIp, Router
 from backends.records.security import (
     AddressGroup,
@@ -24,7 +27,9 @@ from backends.records.security import (
     SecurityGroupRule,
 )
 from backends.records.subnet_pool import SubnetPool
-from backends.records.volume import Attachment, Volume
+from backends.records.trunk import Subport, Trunk
+from backends.records.volume import Attachment, Volume, VolumeSnapshot
+from backends.records.volume_group import GroupSnapshot, VolumeGroup, VolumeTransfer
 
 __all__ = [
     "Address",
@@ -36,6 +41,7 @@ __all__ = [
     "FloatingIp",
     "Group",
     "GroupMember",
+    "GroupSnapshot",
     "HostRecord",
     "Image",
     "ImageMember",
@@ -48,13 +54,24 @@ __all__ = [
     "Port",
     "PortSecurityGroup",
     "Project",
+    "QosPolicy",
+    "QosRule",
+    "QosSpec",
     "Quota",
     "RoleAssignment",
     "Router",
     "SecurityGroup",
     "SecurityGroupRule",
+    "StoragePool",
     "Subnet",
     "SubnetPool",
+    "Subport",
+    "Trunk",
     "User",
     "Volume",
+    "VolumeBackup",
+    "VolumeGroup",
+    "VolumeSnapshot",
+    "VolumeTransfer",
+    "VolumeType",
 ]
