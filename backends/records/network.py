@@ -41,6 +41,8 @@ class Network(SQLModel, table=True):
     physical_network: str | None = Field(default=None, max_length=64)
     segmentation_id: int | None = None
     host_services: list[str] = json_list()
+    # Where the names of its ports are; the cloud's own domain where it is empty.
+    dns_domain: str = Field(default="", max_length=255)
     # What holds for its ports that have no policy of their own.
     qos_policy_id: str | None = Field(default=None, foreign_key="qospolicy.id", index=True)
     created_at: float = timestamp()
@@ -77,6 +79,10 @@ class Subnet(SQLModel, table=True):
     dns_nameservers: list[str] = json_list()
     allocation_pools: list[dict[str, str]] = json_list()
     host_routes: list[dict[str, str]] = json_list()
+    # How guests learn an IPv6 address: `slaac`, `dhcpv6-stateful` or `dhcpv6-stateless`. The first
+    # is what our routers advertise (None: another's do), the second what the guests' ports expect.
+    ipv6_ra_mode: str | None = Field(default=None, max_length=16)
+    ipv6_address_mode: str | None = Field(default=None, max_length=16)
     created_at: float = timestamp()
 
 
@@ -98,6 +104,10 @@ class Port(SQLModel, table=True):
     admin_state_up: bool = True
     port_security: bool = True
     allowed_address_pairs: list[dict[str, str]] = json_list()
+    # What DNS calls it; an instance's host name, or one made of its address, where it is empty.
+    dns_name: str = Field(default="", max_length=63)
+    # A list of `{"opt_name", "opt_value", "ip_version"}`.
+    extra_dhcp_opts: list[dict[str, str]] = json_list()
     device_id: str = Field(default="", index=True, max_length=64)
     device_owner: str = Field(default="", max_length=64)
     host: str = Field(default="", max_length=64)
