@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from backends.errors import Refused
-from backends.settings import DEFAULT_CLOUD
+from backends.settings import DEFAULT_CLOUD, OVS_RUN
 
 STATE_ROOT = Path("/var/lib/quarterdeck")
 RUN_ROOT = Path("/run/quarterdeck")
@@ -18,7 +18,9 @@ class Access:
 
     `user` None is local root as the cloud's admin; `project` None is the user's default project.
     `user_domain` and `project_domain` (name or id) are where their names are looked for.
-    `store` is a database URL or path, empty for SQLite in the cloud's state folder.
+    `store` is a database URL or path, empty for SQLite in the cloud's state folder. `host` is what
+    this machine is called in the store, empty for its own name; `ovs_run` is where its Open vSwitch
+    has its sockets.
     """
 
     cloud: str = DEFAULT_CLOUD
@@ -31,6 +33,8 @@ class Access:
     store: str = field(default="", repr=False)  # its URL may hold a password
     state_root: Path = STATE_ROOT
     run_root: Path = RUN_ROOT
+    host: str = ""
+    ovs_run: Path = OVS_RUN
 
     def check_writes(self, verb: str) -> None:
         """Raises Refused `readonly` where nothing may be changed."""

@@ -245,17 +245,23 @@ def bridge_name(cloud: str, *, plain: bool = True) -> str:
     return f"br-int-{hashlib.sha256(cloud.encode()).hexdigest()[:4]}"
 
 
+def host_name(access: Access) -> str:
+    """What this machine is called in the store."""
+    return access.host or os.uname().nodename
+
+
 def settings_of(access: Access, record: CloudRecord) -> Settings:
     """The cloud's settings on this host."""
     return Settings(
         cloud=record.name,
         state=access.state_root / record.name,
         run=access.run_root / record.name,
-        host=os.uname().nodename,
+        host=host_name(access),
         bridge=record.bridge,
         domain_type=domain_type(),
         datapath=datapath(),
         volume_group=record.volume_group,
+        ovs_run=access.ovs_run,
     )
 
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from pathlib import Path
 
 from sqlmodel import Session, select
 
-from backends.cloud import Access, Cloud, bridge_name, store_url
+from backends.cloud import Access, Cloud, bridge_name, host_name, store_url
 from backends.context import Change
 from backends.drivers.ovs.facts import CLOUD
 from backends.drivers.ovs.ovsdb import Ovsdb
@@ -19,7 +20,7 @@ from backends.records.identity import DEFAULT_DOMAIN, Domain, Project, Role, Rol
 from backends.records.store import Store
 from backends.records.unit import Kind, Unit
 from backends.services.project import add_project
-from backends.settings import check_cloud_name
+from backends.settings import OVS_RUN, check_cloud_name
 
 # Name, vCPUs, RAM in MiB, disk in GiB: the sizes OpenStack shipped for years.
 FLAVORS: Sequence[tuple[str, int, int, int]] = (
@@ -39,14 +40,14 @@ def init(access: Access, *, volume_group: str = "") -> bool:
     if os.geteuid() != 0:
         raise Refused("caller.not_root", "a cloud is made by root; run it with sudo")
     check_cloud_name(access.cloud)
-    bridge = free_bridge(access.cloud)
+    bridge = free_bridge(access.cloud, access.ovs_run)
     store = Store(store_url(access))
     try:
         store.prepare()
         with store.write() as session:
             if session.exec(select(CloudRecord)).first() is not None:
                 return False
-            add_cloud(session, access.cloud, volume_group, bridge)
+            add_cloud(session, access.cloud, volume_group, bridge, host_name(access))
             change = Change(session)
             project = add_project(change, Project(name="admin", description="The cloud's own"))
             _add_admin(session, project)
@@ -63,22 +64,24 @@ def init(access: Access, *, volume_group: str = "") -> bool:
     return True
 
 
-def free_bridge(cloud: str) -> str:
+def free_bridge(cloud: str, ovs_run: Path = OVS_RUN) -> str:
     """The usual name of the cloud's bridge; another where a stranger's bridge has that one.
 
     Raises MachineFailed `ovs.unreachable`, before anything is made.
     """
     usual = bridge_name(cloud)
-    found = read_all(Ovsdb()).bridges.get(usual)
+    found = read_all(Ovsdb(ovs_run)).bridges.get(usual)
     is_strangers = found is not None and found.labels.get(CLOUD) != cloud
     return bridge_name(cloud, plain=False) if is_strangers else usual
 
 
-def add_cloud(session: Session, name: str, volume_group: str, bridge: str = "") -> CloudRecord:
+def add_cloud(
+    session: Session, name: str, volume_group: str, bridge: str = "", host: str = ""
+) -> CloudRecord:
     """The rows that every cloud has before anybody uses it."""
     record = CloudRecord(name=name, bridge=bridge or bridge_name(name), volume_group=volume_group)
     session.add(record)
-    session.add(HostRecord(name=os.uname().nodename))
+    session.add(HostRecord(name=host or os.uname().nodename))
     session.add(Domain(id=DEFAULT_DOMAIN, name="Default"))
     session.flush()
     return record

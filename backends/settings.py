@@ -9,6 +9,8 @@ from pathlib import Path
 from backends.errors import Refused
 
 DEFAULT_CLOUD = "default"
+# Where Open vSwitch has its sockets, as its own tools know it (OVS_RUNDIR).
+OVS_RUN = Path("/var/run/openvswitch")
 OVERLAY = "disk.qcow2"
 CONSOLE_LOG = "console.log"
 _CLOUD_NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,31}")
@@ -20,7 +22,8 @@ class Settings:
 
     `bridge` is its integration bridge; `domain_type` is `kvm` or `qemu` (emulation); `datapath` is
     Open vSwitch's `system` (kernel module) or `netdev` (userspace); `volume_group` is the LVM group
-    that holds its volumes, empty where volumes are plain files.
+    that holds its volumes, empty where volumes are plain files. `ovs_run` is the folder of the
+    switch's sockets; libvirt plugs guests into the machine's own one alone.
     """
 
     cloud: str
@@ -32,6 +35,7 @@ class Settings:
     datapath: str = "netdev"
     volume_group: str = ""
     libvirt_uri: str = "qemu:///system"
+    ovs_run: Path = OVS_RUN
 
     @property
     def images(self) -> Path:

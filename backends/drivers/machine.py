@@ -74,7 +74,7 @@ class Machine:
     def conntrack(self) -> ConntrackDriver:
         from backends.drivers.conntrack.driver import ConntrackDriver
 
-        return ConntrackDriver(self.host)
+        return ConntrackDriver(self.host, self.settings.ovs_run)
 
     @cached_property
     def labels(self) -> LabelDriver:

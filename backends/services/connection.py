@@ -136,7 +136,7 @@ class ConnectionTables(Inspection):
         in_switch = place.name == SWITCH
         if in_switch and self.context.settings.datapath == _NETDEV:
             for each in _each(zones):
-                table = userspace.read(zone=each)
+                table = userspace.read(zone=each, run=self.context.settings.ovs_run)
                 yield table if mark is None else table.take(table.mark == mark)
             return
         try:

@@ -44,11 +44,12 @@ class Flows(Inspection):
                 "bridge.not_found", f"no bridge {bridge!a}; there are {', '.join(ours) or 'none'}"
             )
         known = known or self.names()
+        run = self.context.settings.ovs_run
         found = []
         for name in [bridge] if bridge else ours:
-            flows = read_flows(name, table=table)
+            flows = read_flows(name, table=table, run=run)
             read_at = time.monotonic()
-            canaries = flows if table is None else read_flows(name, table=CANARY_TABLE)
+            canaries = flows if table is None else read_flows(name, table=CANARY_TABLE, run=run)
             found.append(FlowListing(name, flows, known, canaries, read_at))
         return found
 

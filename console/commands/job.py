@@ -40,7 +40,7 @@ class Job:
     def access(self) -> Access:
         """Which cloud and as whom, from options and environment."""
         from backends.access import RUN_ROOT, STATE_ROOT, Access
-        from backends.settings import DEFAULT_CLOUD
+        from backends.settings import DEFAULT_CLOUD, OVS_RUN
 
         args = self.args
         return Access(
@@ -54,6 +54,8 @@ class Job:
             store=args.store or "",
             state_root=Path(args.state_root or STATE_ROOT),
             run_root=Path(args.run_root or RUN_ROOT),
+            host=args.own_host or "",
+            ovs_run=Path(args.ovs_run or OVS_RUN),
         )
 
     @cached_property

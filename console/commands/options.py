@@ -61,6 +61,8 @@ _ENVIRONMENT = {
     "store": ("QUARTERDECK_STORE",),
     "state_root": ("QUARTERDECK_STATE_ROOT",),
     "run_root": ("QUARTERDECK_RUN_ROOT",),
+    "own_host": ("QUARTERDECK_HOST",),
+    "ovs_run": ("OVS_RUNDIR",),
 }
 
 

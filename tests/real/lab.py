@@ -10,8 +10,9 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import psutil
 from sqlmodel import Session, SQLModel, select
@@ -36,6 +37,9 @@ from backends.records.tables import (
 from backends.services.instance import NewInstance, Plug
 from backends.services.network import NewSubnet
 from tests.real.guest import DEADLINE, Guest
+
+if TYPE_CHECKING:
+    from tests.real.switch import Switch
 
 IMAGE, FLAVOR, RANGE = "lab", "m1.lab", "172.16.1.0/24"
 _UUID = r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"
@@ -71,8 +75,11 @@ def read_all(path: Path) -> str:
 class Lab:
     """A cloud with a random name: nothing of it is left after `close`."""
 
-    def __init__(self) -> None:
+    def __init__(self, switch: Switch | None = None) -> None:
+        """On a switch of its own, or on the machine's."""
         self.access = Access(cloud=f"t-{secrets.token_hex(3)}")
+        if switch is not None:
+            self.access = replace(self.access, ovs_run=switch.run)
         self._clouds: list[Cloud] = []
         self._guests: list[Guest] = []
         self._ids: set[str] = set()
@@ -88,7 +95,7 @@ class Lab:
 
     def open(self, *, user: str | None = None, project: str | None = None) -> Cloud:
         """The cloud as somebody else sees it, closed at the end."""
-        cloud = Cloud.open(Access(cloud=self.name, user=user, project=project))
+        cloud = Cloud.open(replace(self.access, user=user, project=project))
         self._clouds.append(cloud)
         return cloud
 
@@ -197,7 +204,16 @@ class Lab:
 
     def _switch(self) -> Iterator[str]:
         for table in ("Bridge", "Interface"):
-            argv = ("ovs-vsctl", "-f", "json", "--columns=name,external_ids", "list", table)
+            database = f"--db=unix:{self.access.ovs_run}/db.sock"
+            argv = (
+                "ovs-vsctl",
+                database,
+                "-f",
+                "json",
+                "--columns=name,external_ids",
+                "list",
+                table,
+            )
             for name, labels in json.loads(run(*argv))["data"]:
                 if dict(labels[1]).get(CLOUD) == self.name:
                     yield f"{table} {name}"

@@ -38,7 +38,7 @@ def server(path: Path, *serves: Serve) -> Iterator[Ovsdb]:
 
         thread = threading.Thread(target=accept)
         thread.start()
-        yield Ovsdb(path, timeout=5.0)
+        yield Ovsdb(path.parent, timeout=5.0)
         thread.join(10)
 
 
@@ -59,7 +59,7 @@ def _with(results: list[Any]) -> Serve:
 
 
 def test_results_come_back_in_order(tmp_path: Path) -> None:
-    with server(tmp_path / "db", _with([{"count": 1}, None, {"rows": []}])) as database:
+    with server(tmp_path / "db.sock", _with([{"count": 1}, None, {"rows": []}])) as database:
         assert database.transact([{"op": "select"}]) == [{"count": 1}, {}, {"rows": []}]
 
 
@@ -74,7 +74,7 @@ def test_an_echo_is_answered_and_notifications_are_passed_over(tmp_path: Path) -
         answers.append(_message(peer))
         _answer(peer, {"id": asked["id"], "result": [{"count": 2}], "error": None})
 
-    with server(tmp_path / "db", serve) as database:
+    with server(tmp_path / "db.sock", serve) as database:
         assert database.transact([]) == [{"count": 2}]
     assert answers == [{"id": "echo", "result": ["x"], "error": None}]
 
@@ -88,14 +88,14 @@ def test_a_message_cut_anywhere_is_put_together(tmp_path: Path) -> None:
         for octet in text.encode():
             peer.sendall(bytes([octet]))
 
-    with server(tmp_path / "db", serve) as database:
+    with server(tmp_path / "db.sock", serve) as database:
         assert database.transact([]) == [{"rows": [{"name": "한글{}"}]}]
 
 
 def test_a_refusal_carries_the_servers_words(tmp_path: Path) -> None:
     results = [{"count": 1}, {"error": "constraint violation", "details": "no such column"}, None]
     with (
-        server(tmp_path / "db", _with(results)) as database,
+        server(tmp_path / "db.sock", _with(results)) as database,
         pytest.raises(DatabaseRefused, match="no such column") as refused,
     ):
         database.transact([])
@@ -107,7 +107,7 @@ def test_no_server_and_a_server_that_goes_away_are_unreachable(tmp_path: Path) -
         Ovsdb(tmp_path / "none").transact([])
     assert nobody.value.code == "ovs.unreachable"
     with (
-        server(tmp_path / "db", lambda peer: None) as database,
+        server(tmp_path / "db.sock", lambda peer: None) as database,
         pytest.raises(MachineFailed) as gone,
     ):
         database.transact([])
@@ -120,7 +120,7 @@ def test_a_server_that_says_nothing_is_unreachable_in_time(tmp_path: Path) -> No
     def serve(peer: socket.socket) -> None:
         done.wait(10)
 
-    with server(tmp_path / "db", serve) as database:
+    with server(tmp_path / "db.sock", serve) as database:
         with pytest.raises(MachineFailed, match="in time") as silent:
             database.connect().transact([], timeout=0.05)
         done.set()
@@ -148,7 +148,7 @@ def test_a_switch_that_does_not_follow_is_told(tmp_path: Path) -> None:
 
     settings = Settings("c", tmp_path, tmp_path, "here")
     no_bridge = _with([{"rows": []}])
-    with server(tmp_path / "db", no_bridge, stuck) as database:
+    with server(tmp_path / "db.sock", no_bridge, stuck) as database:
         driver = OvsDriver(settings, LocalHost(), database)
         with pytest.raises(MachineFailed) as failed:
             driver.apply(AddBridge("br-x", "netdev", (("quarterdeck-cloud", "c"),)), print)
@@ -170,6 +170,6 @@ def test_a_watch_connects_again_and_says_so(tmp_path: Path) -> None:
         if len(seen) == 4:
             stop.set()
 
-    with server(tmp_path / "db", monitored, monitored) as database:
+    with server(tmp_path / "db.sock", monitored, monitored) as database:
         watch(Settings("c", tmp_path, tmp_path, "here"), note, stop, database)
     assert [bool(names) for names in seen] == [False, True, False, True]

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 from backends.drivers.conntrack.steps import CutConnections, EndConnection
 from backends.drivers.namespaces.driver import inside, is_ours
 from backends.drivers.step import Progress, Step
 from backends.errors import MachineFailed, Refused
 from backends.hosts import Host
+from backends.settings import OVS_RUN
 
 _NOTHING_FOUND = "0 flow entries"
 
@@ -18,8 +20,9 @@ class ConntrackDriver:
 
     handles: tuple[type, ...] = (CutConnections, EndConnection)
 
-    def __init__(self, host: Host) -> None:
+    def __init__(self, host: Host, ovs_run: Path = OVS_RUN) -> None:
         self._host = host
+        self._ovs_run = ovs_run
 
     def apply(self, step: Step, progress: Progress) -> None:
         """Apply a step.
@@ -28,7 +31,7 @@ class ConntrackDriver:
         `namespace.foreign`, `connection.kept`.
         """
         if isinstance(step, EndConnection):
-            _end(step)
+            _end(step, self._ovs_run)
             return
         if not isinstance(step, CutConnections):
             raise TypeError(f"not a step of connection tracking: {step!r}")
@@ -42,12 +45,12 @@ class ConntrackDriver:
                 raise MachineFailed("conntrack.failed", f"{step.namespace}: {reason}")
 
 
-def _end(step: EndConnection) -> None:
+def _end(step: EndConnection, ovs_run: Path) -> None:
     """One that is not there any more has ended."""
     if step.userspace:
         from backends.drivers.conntrack import userspace
 
-        userspace.end(step.connection)
+        userspace.end(step.connection, run=ovs_run)
         return
     from backends.drivers.conntrack import ending
 

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from backends.drivers.conntrack.table import Connections, words_of
-from backends.drivers.ovs.control import RUN, ask
+from backends.drivers.ovs.control import ask
 from backends.errors import MachineFailed, Refused
+from backends.settings import OVS_RUN
 
 if TYPE_CHECKING:
     from backends.drivers.conntrack.connection import Connection
@@ -38,7 +39,7 @@ _STATES = {
 }
 
 
-def read(*, zone: int | None = None, run: Path = RUN) -> Connections:
+def read(*, zone: int | None = None, run: Path = OVS_RUN) -> Connections:
     """All connections of the datapath, or those of a zone, which it picks itself.
 
     Raises MachineFailed `ovs.switch.unreachable`. A switch without such a datapath has none.
@@ -80,7 +81,7 @@ def parse(text: str) -> Connections:
     return table
 
 
-def end(connection: Connection, *, run: Path = RUN) -> bool:
+def end(connection: Connection, *, run: Path = OVS_RUN) -> bool:
     """Delete the one connection between these ends in this zone. False where there is none.
 
     Raises Refused `connection.kept`; MachineFailed `ovs.switch.unreachable`, `ovs.switch.refused`.

@@ -10,12 +10,12 @@ import socket
 from pathlib import Path
 
 from backends.errors import MachineFailed
+from backends.settings import OVS_RUN
 
-RUN = Path("/var/run/openvswitch")
 _CHUNK = 1 << 20
 
 
-def ask(method: str, *words: str, run: Path = RUN, timeout: float = 30.0) -> str:
+def ask(method: str, *words: str, run: Path = OVS_RUN, timeout: float = 30.0) -> str:
     """What ovs-vswitchd answers; `timeout` in seconds for each part of the answer.
 
     Raises MachineFailed `ovs.switch.unreachable`, `ovs.switch.refused`.

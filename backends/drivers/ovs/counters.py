@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 from backends.drivers.ovs.flows import read_counted
 from backends.hosts import Host
+from backends.settings import OVS_RUN
 
 # The tables that count (Neutron's numbers): 91 sent, 92 received, 93 dropped.
 _SENT, _RECEIVED, _DROPPED = 91, 92, 93
@@ -29,11 +31,11 @@ class Counters:
     blocked_in: int = 0
 
 
-def read_counters(host: Host, bridge: str) -> dict[int, Counters]:
+def read_counters(host: Host, bridge: str, run: Path = OVS_RUN) -> dict[int, Counters]:
     """The counters of each port by its OpenFlow number. Raises MachineFailed."""
     found: dict[int, Counters] = {}
     for table in (_SENT, _RECEIVED, _DROPPED):
-        for name, port, packets in counts_of(read_counted(host, bridge, f"table={table}")):
+        for name, port, packets in counts_of(read_counted(host, bridge, f"table={table}", run=run)):
             before = found.get(port, Counters())
             found[port] = replace(before, **{name: getattr(before, name) + packets})
     return found

@@ -58,7 +58,7 @@ class OvsDriver:
     def __init__(self, settings: Settings, host: Host, database: Ovsdb | None = None) -> None:
         self._settings = settings
         self._host = host
-        self._database = database or Ovsdb()
+        self._database = database or Ovsdb(settings.ovs_run)
 
     def facts(self, *, flows: bool = False) -> OvsFacts:
         """All bridges and ports, strangers' too; with `flows`, the canaries of our bridges as well.
@@ -77,11 +77,12 @@ class OvsDriver:
 
     def counters(self) -> dict[int, Counters]:
         """What the flows of our bridge let through and dropped, by a port's OpenFlow number."""
-        return read_counters(self._host, self._settings.bridge)
+        return read_counters(self._host, self._settings.bridge, self._settings.ovs_run)
 
     def _canaries(self, bridge: OvsBridge) -> OvsBridge:
-        canary, sets = read_canaries(bridge.name)
-        count = count_flows(bridge.name) if sets else 0
+        run = self._settings.ovs_run
+        canary, sets = read_canaries(bridge.name, run)
+        count = count_flows(bridge.name, run=run) if sets else 0
         return replace(bridge, flows=canary, sets=sets, flow_count=count)
 
     def apply(self, step: Step, progress: Progress) -> None:
@@ -94,6 +95,7 @@ class OvsDriver:
         """
         if self._host.read_only:
             raise Refused("host.readonly", f"read-only: would {step.text}")
+        run = self._settings.ovs_run
         match step:
             case AddBridge():
                 self._commit(lambda: self._add_bridge(step))
@@ -108,12 +110,12 @@ class OvsDriver:
                 self._commit(lambda: self._remove_port(step))
             case WriteFlows():
                 self._own_bridge(step.bridge)
-                write_flows(self._host, step.bridge, step.cookie, step.flows)
+                write_flows(self._host, step.bridge, step.cookie, step.flows, run)
             case WriteFlowSets():
                 self._own_bridge(step.bridge)
-                write_sets(self._host, step.bridge, step.sets, step.swept)
+                write_sets(self._host, step.bridge, step.sets, step.swept, run)
             case ForgetConnections():
-                forget(step.zone, self._settings.datapath)
+                forget(step.zone, self._settings.datapath, run)
             case _:
                 raise TypeError(f"not a step of Open vSwitch: {step!r}")
 

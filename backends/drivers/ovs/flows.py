@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
+from pathlib import Path
 
 from backends.drivers.ovs.openflow import read_cookies
 from backends.errors import MachineFailed
 from backends.hosts import Host, Output
+from backends.settings import OVS_RUN
 
 CANARY_TABLE = 23
 _CANARY = f"table={CANARY_TABLE},priority=0,actions=drop"
@@ -22,27 +24,29 @@ _FLOW = re.compile(r"^ \S", re.MULTILINE)
 _TIMEOUT = 60.0
 
 
-def read_canaries(bridge: str) -> tuple[int, dict[int, int]]:
+def read_canaries(bridge: str, run: Path = OVS_RUN) -> tuple[int, dict[int, int]]:
     """The cookie of the canary without an owner (0: none), and those of flow sets by owner.
 
     Raises MachineFailed `ovs.switch.unreachable`.
     """
-    return canaries_of(read_cookies(bridge, CANARY_TABLE))
+    return canaries_of(read_cookies(bridge, CANARY_TABLE, run=run))
 
 
-def write_flows(host: Host, bridge: str, cookie: int, flows: Iterable[str]) -> None:
+def write_flows(
+    host: Host, bridge: str, cookie: int, flows: Iterable[str], run: Path = OVS_RUN
+) -> None:
     """Have the bridge hold these flows and the canary under `cookie`, and nothing else.
 
     The new flows come and the old ones go in one bundle, so that no packet meets a mixture and no
     traffic is cut. Raises MachineFailed `ovs.flows.refused` or `ovs.switch.unreachable`.
     """
-    old = cookies_of(read(host, bridge)) - {cookie}
-    write(host, bridge, bundle(cookie, flows, sorted(old)))
+    old = cookies_of(read(host, bridge, run=run)) - {cookie}
+    write(host, bridge, bundle(cookie, flows, sorted(old)), run)
 
 
-def write(host: Host, bridge: str, text: str) -> None:
+def write(host: Host, bridge: str, text: str, run: Path = OVS_RUN) -> None:
     """Do all changes of a flow file, or none. Raises MachineFailed `ovs.flows.refused`."""
-    done = host.run([*_WRITE, bridge, "-"], stdin=text, timeout=_TIMEOUT, check=False)
+    done = host.run([*_WRITE, _target(bridge, run), "-"], stdin=text, timeout=_TIMEOUT, check=False)
     if done.status != 0:
         raise MachineFailed("ovs.flows.refused", f"{bridge} refused its flows: {_words(done)}")
 
@@ -74,14 +78,14 @@ def cookies_of(dump: str) -> set[int]:
     return cookies
 
 
-def read(host: Host, bridge: str, *match: str) -> str:
+def read(host: Host, bridge: str, *match: str, run: Path = OVS_RUN) -> str:
     """The flows that match, without statistics. Raises MachineFailed `ovs.switch.unreachable`."""
-    return _dump(host, [*_READ, bridge, *match])
+    return _dump(host, [*_READ, _target(bridge, run), *match])
 
 
-def read_counted(host: Host, bridge: str, *match: str) -> str:
+def read_counted(host: Host, bridge: str, *match: str, run: Path = OVS_RUN) -> str:
     """The same with statistics."""
-    return _dump(host, [*_READ_COUNTED, bridge, *match])
+    return _dump(host, [*_READ_COUNTED, _target(bridge, run), *match])
 
 
 def _dump(host: Host, argv: list[str]) -> str:
@@ -92,6 +96,11 @@ def _dump(host: Host, argv: list[str]) -> str:
             f"the switch does not tell its flows: {_words(done)}; see that ovs-vswitchd runs",
         )
     return done.stdout
+
+
+def _target(bridge: str, run: Path) -> str:
+    """The bridge's own socket: the switch is the one whose folder it lies in."""
+    return f"unix:{run}/{bridge}.mgmt"
 
 
 def _words(done: Output) -> str:

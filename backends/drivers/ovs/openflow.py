@@ -7,8 +7,8 @@ import struct
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from backends.drivers.ovs.control import RUN
 from backends.errors import MachineFailed
+from backends.settings import OVS_RUN
 
 if TYPE_CHECKING:
     from backends.drivers.ovs.flow_table import FlowTable
@@ -25,7 +25,7 @@ _EMPTY_MATCH = struct.pack(">HH4x", 1, 4)
 
 
 def read_flows(
-    bridge: str, *, table: int | None = None, run: Path = RUN, timeout: float = 30.0
+    bridge: str, *, table: int | None = None, run: Path = OVS_RUN, timeout: float = 30.0
 ) -> FlowTable:
     """The flows of a bridge, of one table where it is given; `timeout` in seconds for each part.
 
@@ -36,7 +36,7 @@ def read_flows(
     return FlowTable(*_exchange(bridge, _FLOW, table, run, timeout))
 
 
-def read_cookies(bridge: str, table: int, *, run: Path = RUN) -> list[tuple[int, bytes]]:
+def read_cookies(bridge: str, table: int, *, run: Path = OVS_RUN) -> list[tuple[int, bytes]]:
     """The cookie and the match (OXM, TS-020 7.2.3) of each flow of a small table.
 
     Raises MachineFailed `ovs.switch.unreachable`.
@@ -53,7 +53,7 @@ def read_cookies(bridge: str, table: int, *, run: Path = RUN) -> list[tuple[int,
     return found
 
 
-def count_flows(bridge: str, *, run: Path = RUN) -> int:
+def count_flows(bridge: str, *, run: Path = OVS_RUN) -> int:
     """The number of flows of a bridge. Raises MachineFailed `ovs.switch.unreachable`."""
     raw, parts = _exchange(bridge, _AGGREGATE, None, run, 30.0)
     (count,) = struct.unpack_from(">16xI", raw, parts[0][0])

@@ -16,9 +16,9 @@ from types import TracebackType
 from typing import Any
 
 from backends.errors import MachineFailed
+from backends.settings import OVS_RUN
 
 DATABASE = "Open_vSwitch"
-_SOCKETS = (Path("/var/run/openvswitch/db.sock"), Path("/run/openvswitch/db.sock"))
 _CHUNK = 1 << 20
 
 # An operation, a row or a message, as RFC 7047 writes it in JSON.
@@ -44,11 +44,11 @@ class Disconnected(MachineFailed):
 
 
 class Ovsdb:
-    """The database at a socket. Safe to use from several threads."""
+    """The database of a switch. Safe to use from several threads."""
 
-    def __init__(self, path: Path | None = None, timeout: float = 10.0) -> None:
-        """`path` is found where it is not given; `timeout` in seconds for each answer."""
-        self.path = path or next((each for each in _SOCKETS if each.exists()), _SOCKETS[0])
+    def __init__(self, run: Path = OVS_RUN, timeout: float = 10.0) -> None:
+        """`run` is the folder of the switch's sockets; `timeout` in seconds for each answer."""
+        self.path = run / "db.sock"
         self.timeout = timeout
 
     def connect(self) -> Connection:

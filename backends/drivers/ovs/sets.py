@@ -6,14 +6,20 @@ A canary is a flow that no packet meets; it carries its set's cookie, and its ow
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from pathlib import Path
 
 from backends.drivers.ovs.flows import CANARY_TABLE, cookies_of, read, write
 from backends.drivers.ovs.steps import FlowSet
 from backends.hosts import Host
+from backends.settings import OVS_RUN
 
 
 def write_sets(
-    host: Host, bridge: str, sets: Iterable[FlowSet], swept: Sequence[int] | None
+    host: Host,
+    bridge: str,
+    sets: Iterable[FlowSet],
+    swept: Sequence[int] | None,
+    run: Path = OVS_RUN,
 ) -> None:
     """Have the bridge hold these sets, and none of the old cookies; None: nothing else at all.
 
@@ -23,9 +29,9 @@ def write_sets(
     """
     written = list(sets)
     if swept is None:
-        swept = sorted(cookies_of(read(host, bridge)))
+        swept = sorted(cookies_of(read(host, bridge, run=run)))
     kept = {each.cookie for each in written}
-    write(host, bridge, bundle(written, [each for each in swept if each not in kept]))
+    write(host, bridge, bundle(written, [each for each in swept if each not in kept]), run)
 
 
 def bundle(sets: Iterable[FlowSet], old: Iterable[int]) -> str:

@@ -34,7 +34,7 @@ def watch(
 
     What another cloud has labelled is passed over. A server that is away is waited for.
     """
-    database = database or Ovsdb()
+    database = database or Ovsdb(settings.ovs_run)
     while not stop.is_set():
         try:
             with database.connect() as connection:
