@@ -29,6 +29,10 @@ _LEFT_OUT = frozenset(
     {
         "user_data",
         "source",
+        "source_uid",
+        "convert_to",
+        "damaged",
+        "verified_at",
         "absent",
         "leaving",
         "made",

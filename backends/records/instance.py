@@ -41,6 +41,9 @@ class Instance(SQLModel, table=True):
     ram: int
     disk: int
     image_id: str | None = Field(default=None, foreign_key="image.id", index=True)
+    # What its root disk is to stand on (None: on nothing), and what it stood on until that is so.
+    base_id: str | None = Field(default=None, max_length=36, index=True)
+    leaving_id: str | None = Field(default=None, max_length=36)
     key_name: str | None = None
     public_key: str | None = None
     user_data: str | None = None
@@ -49,6 +52,8 @@ class Instance(SQLModel, table=True):
     boots: int = 1
     soft_reboots: int = 0
     properties: dict[str, str] = json_map()
+    # The image's `hw_` properties at its launch, which outlive the image.
+    hardware: dict[str, str] = json_map()
     created_at: float = timestamp()
     # Set once its disk exists: a lost disk is never replaced by an empty one in silence.
     made: bool = False
