@@ -24,7 +24,10 @@ class Instance(SQLModel, table=True):
     Sizes are copied from the flavor (`ram` MiB, `disk` GiB), so that a flavor can go. Starts and
     reboots are wanted generations (`boots`, `soft_reboots`): the machine has done one when the
     domain's metadata carries the number. That tells a guest that shut itself down since it was last
-    started from one that still has to be started.
+    started from one that still has to be started. So are starts from a changed definition
+    (`launches`), and root disks (`disk_generation`), each of which is a file of its own.
+
+    `previous` is what a resize may go back to until it is confirmed: the fields it changed.
     """
 
     id: str = identifier()
@@ -51,6 +54,13 @@ class Instance(SQLModel, table=True):
     power: Power = Power.RUNNING
     boots: int = 1
     soft_reboots: int = 0
+    launches: int = 0
+    disk_generation: int = 1
+    previous: dict[str, str | int] = json_map()
+    # The guest boots from this image, with its own root disk as its last.
+    rescue_image_id: str | None = Field(default=None, max_length=36)
+    # Nothing of it is on the machine: its root disk is its image.
+    shelved: bool = False
     properties: dict[str, str] = json_map()
     # The image's `hw_` properties at its launch, which outlive the image.
     hardware: dict[str, str] = json_map()
