@@ -11,9 +11,10 @@ from backends.lab.image import LabImage, build
 from backends.setup.daemons import ensure_running
 
 # Before the import below: their assertions are to say what they compared.
-pytest.register_assert_rewrite("tests.real.guest", "tests.real.lab")
+pytest.register_assert_rewrite("tests.real.guest", "tests.real.lab", "tests.real.node.node")
 
 from tests.real.lab import Lab  # noqa: E402
+from tests.real.node.fixtures import new_node, node, node_image, underlay  # noqa: E402, F401
 
 # The cache that the product itself uses: the image is built once for all.
 LAB_CACHE = Path("/var/cache/quarterdeck/lab")
