@@ -35,9 +35,9 @@ class Node:
             node.restore()                            # ... and put back
             node.reboot()                             # as after a power cut; its disks stay
 
-    `disks` are the sizes of its empty disks in MiB, /dev/disk/by-id/virtio-disk-N in it (`disk(N)`);
-    `drives` are raw files that it has read-only, as virtio-drive-N. For a transport of SSH:
-    user root, `address`, port 22, `key` (a private key), `known_hosts`.
+    `disks` are the sizes of its empty disks in MiB; `drives` are raw files that it has read-only:
+    `disk(N)` and `drive(N)` in it. For a transport of SSH: user root, `address`, port 22,
+    `key` (a private key), `known_hosts`.
     """
 
     def __init__(

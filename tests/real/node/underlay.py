@@ -1,4 +1,4 @@
-"""The network that lab nodes lie on: a bridge of this machine's with an address range of its own."""
+"""The network that lab nodes lie on: a bridge of this machine with addresses of its own."""
 
 from __future__ import annotations
 
