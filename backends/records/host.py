@@ -23,11 +23,17 @@ class CloudRecord(SQLModel, table=True):
 
 
 class HostRecord(SQLModel, table=True):
-    """A machine that instances and volumes can be on."""
+    """A machine that instances and volumes can be on.
+
+    `tunnel_address` (empty: none) is where other hosts send its networks' frames, and
+    `underlay_mtu` in bytes what passes there, as it was when the address was given.
+    """
 
     __tablename__ = "host"
 
     name: str = Field(primary_key=True, max_length=64)
     address: str = ""
     enabled: bool = True
+    tunnel_address: str = Field(default="", max_length=64)
+    underlay_mtu: int = 0
     created_at: float = timestamp()

@@ -64,6 +64,8 @@ class Image(SQLModel, table=True):
     ramdisk_id: str | None = Field(default=None, foreign_key="image.id")
     parent_id: str | None = Field(default=None, max_length=36)
     properties: dict[str, str] = json_map()
+    # Whose folder its file is in; empty in stores that are older than this.
+    host: str = Field(default="", max_length=64)
     created_at: float = timestamp()
     absent: bool = False
 

@@ -22,9 +22,10 @@ class Network(SQLModel, table=True):
     """A broadcast domain. `mtu` in bytes, as guests see it.
 
     An `external` one is where routers have their gateways. `network_type` is `local` (on this host
-    alone), `flat` or `vlan`; the last two lie on a `physical_network`, the latter as VLAN
-    `segmentation_id` (1 to 4094). `host_services` are those of the host that may be reached from
-    it, as `tcp:53`.
+    alone), `vxlan` (between hosts, as VNI `segmentation_id`, 1 to 16777215), `flat` or `vlan`; the
+    last two lie on a `physical_network`, the latter as VLAN `segmentation_id` (1 to 4094).
+    `host_services` are those of the host that may be reached from it, as `tcp:53`. `host` is where
+    it was made and its DHCP server and labels are; empty in stores that are older than this.
     """
 
     id: str = identifier()
@@ -45,6 +46,7 @@ class Network(SQLModel, table=True):
     dns_domain: str = Field(default="", max_length=255)
     # What holds for its ports that have no policy of their own.
     qos_policy_id: str | None = Field(default=None, foreign_key="qospolicy.id", index=True)
+    host: str = Field(default="", max_length=64)
     created_at: float = timestamp()
     absent: bool = False
 
