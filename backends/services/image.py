@@ -234,7 +234,7 @@ class Images(Service):
         if not path.is_file():
             raise Refused("image.source.missing", f"no file {source!a}")
         # Checked before anything is recorded; the copy is checked again once it is made.
-        inspect(self.context.machine.host, path, disk_format)
+        inspect(path, disk_format)
         return str(path)
 
 

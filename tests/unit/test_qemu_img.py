@@ -66,7 +66,7 @@ def qcow2(tmp_path: Path) -> Path:
 def refusal(path: Path, claimed: str) -> str:
     """The code that inspecting the file is refused with."""
     with pytest.raises(Refused) as error:
-        probe.inspect(LocalHost(read_only=True), path, claimed)
+        probe.inspect(path, claimed)
     assert "\n" not in error.value.message
     return error.value.code
 
@@ -97,7 +97,7 @@ class TestProbe:
     ) -> None:
         path = tmp_path / "disk"
         qemu_img("create", "-q", *options, path, "8M")
-        found = probe.inspect(LocalHost(read_only=True), path, claimed)
+        found = probe.inspect(path, claimed)
         assert found == probe.Probe(claimed, 8 * MIB)
         for other in {"qcow2", "raw", "vdi", "vhd", "vhdx", "vmdk", "iso", "aki", "ari"} - {
             claimed
@@ -107,13 +107,13 @@ class TestProbe:
     def test_a_stream_optimized_vmdk_is_taken(self, tmp_path: Path) -> None:
         path = tmp_path / "disk"
         qemu_img("create", "-q", "-f", "vmdk", "-o", "subformat=streamOptimized", path, "8M")
-        assert probe.inspect(LocalHost(), path, "vmdk").virtual_size == 8 * MIB
+        assert probe.inspect(path, "vmdk").virtual_size == 8 * MIB
 
     def test_a_cd_is_an_iso_and_a_raw_disk(self, tmp_path: Path) -> None:
         path = tmp_path / "cd"
         path.write_bytes(bytes(0x8000) + b"\x01CD001" + bytes(4090))
         for claimed in ("iso", "raw"):
-            assert probe.inspect(LocalHost(), path, claimed).format == claimed
+            assert probe.inspect(path, claimed).format == claimed
         assert refusal(path, "qcow2") == "image.format.mismatch"
 
     def test_kernels_and_ramdisks_are_told_by_their_content(self, tmp_path: Path) -> None:
@@ -123,10 +123,9 @@ class TestProbe:
         ramdisk.write_bytes(gzip.compress(b"070701"))
         machine = tmp_path / "root"
         machine.write_bytes(bytes(4096))
-        host = LocalHost()
-        assert probe.inspect(host, kernel, "aki").format == "aki"
-        assert probe.inspect(host, ramdisk, "ari").format == "ari"
-        assert probe.inspect(host, machine, "ami").virtual_size == 4096
+        assert probe.inspect(kernel, "aki").format == "aki"
+        assert probe.inspect(ramdisk, "ari").format == "ari"
+        assert probe.inspect(machine, "ami").virtual_size == 4096
         assert refusal(ramdisk, "aki") == "image.format.mismatch"
         assert refusal(kernel, "ari") == "image.format.mismatch"
 
@@ -213,7 +212,7 @@ class TestProbe:
         vhdx.write_bytes(b"vhdxfile" + bytes(MIB))
         assert refusal(vhdx, "vhdx") == "image.corrupt"
         raw.write_bytes(b"x")
-        assert probe.inspect(LocalHost(), raw, "raw").virtual_size == 1
+        assert probe.inspect(raw, "raw").virtual_size == 1
 
 
 class TestImport:
@@ -433,7 +432,7 @@ class TestInstances:
         before = overlay.stat().st_ino
         driver.apply(step, quiet)
         assert overlay.stat().st_ino == before
-        assert driver.files() == {INSTANCE: InstanceFiles(INSTANCE, overlay=True)}
+        assert driver.files() == {INSTANCE: InstanceFiles(INSTANCE, frozenset({"disk.qcow2"}))}
         for _ in range(2):
             driver.apply(RemoveInstanceFiles(INSTANCE), quiet)
         assert driver.files() == {}
@@ -460,7 +459,7 @@ class TestInstances:
         with pytest.raises(Refused) as small:
             driver.apply(CreateOverlay(INSTANCE, IMAGE, "qcow2", MIB), quiet)
         assert small.value.code == "overlay.too_small"
-        assert not driver.files().get(INSTANCE, InstanceFiles(INSTANCE)).overlay
+        assert not driver.files().get(INSTANCE, InstanceFiles(INSTANCE)).disks
 
     def test_a_config_drive_holds_its_files_and_replaces_the_older(
         self, driver: QemuImgDriver, settings: Settings, tmp_path: Path

@@ -8,9 +8,11 @@ from backends.drivers.qemu_img.facts import ImageFile, InstanceFiles
 from backends.drivers.qemu_img.images import ImageDescription, Images
 from backends.drivers.qemu_img.instances import InstanceFolders
 from backends.drivers.qemu_img.steps import (
+    CopyDisk,
     CreateConfigDrive,
     CreateOverlay,
     ImportImage,
+    RemoveDisk,
     RemoveImage,
     RemoveInstanceFiles,
 )
@@ -27,6 +29,8 @@ class QemuImgDriver:
         ImportImage,
         RemoveImage,
         CreateOverlay,
+        CopyDisk,
+        RemoveDisk,
         CreateConfigDrive,
         RemoveInstanceFiles,
     )
@@ -46,6 +50,10 @@ class QemuImgDriver:
                 self._images.remove(image_id)
             case CreateOverlay():
                 self._instances.create_overlay(step)
+            case CopyDisk():
+                self._instances.copy_disk(step, progress)
+            case RemoveDisk(instance_id, disk):
+                self._instances.remove_disk(instance_id, disk)
             case CreateConfigDrive():
                 self._instances.create_config_drive(step)
             case RemoveInstanceFiles(instance_id):

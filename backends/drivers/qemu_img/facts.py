@@ -15,8 +15,8 @@ class ImageFile:
 
 @dataclass(frozen=True, slots=True)
 class InstanceFiles:
-    """What the instance's folder holds: the overlay, and the digest in the config drive's name."""
+    """What the instance's folder holds: disks by name, the digest in the config drive's name."""
 
     id: str
-    overlay: bool = False
+    disks: frozenset[str] = frozenset()
     config: str = ""

@@ -53,31 +53,59 @@ _RAMDISKS = (
 )
 
 
+# What is packed: nobody's disk, though any file can be said to be raw.
+_PACKED = (
+    (b"\x1f\x8b\x08", "gzip"),
+    (b"\xfd7zXZ\0", "xz"),
+    (b"\x28\xb5\x2f\xfd", "zstd"),
+    (b"BZh", "bzip2"),
+    (b"PK\3\4", "zip"),
+    (b"7z\xbc\xaf\x27\x1c", "7z"),
+    (b"\x04\x22\x4d\x18", "lz4"),
+    (b"Rar!\x1a\x07", "rar"),
+)
+# Disks whose content takes a key that nobody here has.
+_LOCKED = (b"LUKS\xba\xbe", "luks")
+
+
+def signs(head: bytes, tail: bytes) -> tuple[str, ...]:
+    """Every disk format that a file shows the sign of; none is raw."""
+    found = [name for magic, name in _AT_START if head.startswith(magic)]
+    if _at(head, *_VDI_MAGIC):
+        found.append("vdi")
+    if tail.startswith(_VHD_FOOTER) and "vhd" not in found:
+        found.append("vhd")
+    if _at(head, *_ISO_MAGIC):
+        found.append("iso")
+    if head.startswith(_LOCKED[0]):
+        found.append(_LOCKED[1])
+    return tuple(dict.fromkeys(found))
+
+
 def tell(head: bytes, tail: bytes) -> str:
     """The disk format by content; `raw` is what shows no sign of another."""
-    for magic, name in _AT_START:
-        if head.startswith(magic):
-            return name
-    if _at(head, *_VDI_MAGIC):
-        return "vdi"
-    if tail.startswith(_VHD_FOOTER):
-        return "vhd"
-    if _at(head, *_ISO_MAGIC):
-        return "iso"
-    return "raw"
+    return next(iter(signs(head, tail)), "raw")
+
+
+def packed(head: bytes) -> str:
+    """What the file was packed by; empty for one that was not."""
+    return next((name for magic, name in _PACKED if head.startswith(magic)), "")
 
 
 def agrees(claimed: str, head: bytes, tail: bytes) -> bool:
-    """Whether a file can be what it is said to be."""
-    found = tell(head, tail)
+    """Whether a file can be what it is said to be, and nothing else as well.
+
+    What is two things is read as one by whoever checks it, and as the other by whoever uses it.
+    """
+    found = signs(head, tail)
     if claimed == "aki":
-        return any(_at(head, offset, magic) for offset, magic in _KERNELS)
+        return not found and any(_at(head, offset, magic) for offset, magic in _KERNELS)
     if claimed == "ari":
-        return head.startswith(_RAMDISKS)
+        return not found and head.startswith(_RAMDISKS)
     if claimed in ("raw", "ami"):
         # An ISO 9660 image is a disk's raw content too (hybrid images are both).
-        return found in ("raw", "iso")
-    return found == claimed
+        return found in ((), ("iso",))
+    return found == (claimed,)
 
 
 def _at(head: bytes, offset: int, magic: bytes) -> bool:

@@ -1,4 +1,4 @@
-"""What an image's own header says that must not be believed, or done. Pure.
+"""What an image's own header says that must not be believed, or done. Pure but for reading it.
 
 The checks are ours, before QEMU reads the file: a header can name files of this machine (backing
 files, extents), and sizes that exhaust it.
@@ -6,82 +6,73 @@ files, extents), and sizes that exhaust it.
 
 from __future__ import annotations
 
-import re
 import struct
+from collections.abc import Callable
 
-from backends.errors import Refused
+from backends.drivers.qemu_img import vmdk
+from backends.drivers.qemu_img.refusals import (
+    backing,
+    check_virtual_size,
+    corrupt,
+    locked,
+    too_large,
+    truncated,
+)
 
-# The largest disk that an image may have, in bytes.
-LARGEST = 64 << 40
+# Gives so many bytes from an offset of the file, fewer at its end.
+Reader = Callable[[int, int], bytes]
 
 # docs/interop/qcow2.txt: magic, version, backing offset and size, cluster bits, size, encryption,
 # L1 entries and offset, refcount table offset and clusters, snapshots and their offset.
 _QCOW2 = struct.Struct(">4sIQIIQIIQQIIQ")
 _QCOW2_FEATURES = 72
+_CORRUPT = 1 << 1
 _EXTERNAL_DATA = 1 << 2
+# Dirty, corrupt, external data, compression type, extended L2 entries.
+_KNOWN_FEATURES = 0b11111
 # QEMU's own bounds.
 _CLUSTER_BITS = range(9, 22)
 _L1_LARGEST = 32 << 20
+_SNAPSHOTS_MOST = 1 << 16
 
+# VirtualBox's VDICore.h: the image's type, the links to the image before it, the disk's size.
 _VDI_TYPE = 0x4C
 _VDI_DIFFERENTIAL = 4
+_VDI_LINKS = (0x1A8, 0x1C8)
+_VDI_SIZE = 0x170
+
+# "Virtual Hard Disk Image Format Specification", Microsoft 2006.
+_VHD = b"conectix"
 _VHD_TYPE = 60
+_VHD_SIZE = 48
 _VHD_DIFFERENCING = 4
 
-_VMDK_EXTENT = re.compile(rb"^\s*(?:RW|RDONLY|NOACCESS)\s+\d+\s+(\w+)", re.MULTILINE)
-_VMDK_PARENT = re.compile(rb"^\s*parentCID\s*=\s*(\w+)", re.MULTILINE)
-_VMDK_TYPE = re.compile(rb'^\s*createType\s*=\s*"(\w+)"', re.MULTILINE)
-_VMDK_WHOLE = (b"monolithicSparse", b"streamOptimized")
+# [MS-VHDX]: the region table's place, the metadata region, a parent's locator.
+_VHDX_REGIONS = (192 << 10, 256 << 10)
+_VHDX_METADATA = bytes.fromhex("06a27c8b90479a4bb8fe575f050f886e")
+_VHDX_PARENT = bytes.fromhex("2d5fd3a80bb34d45abf7d3d84834ab0c")
+_VHDX_FILE = bytes.fromhex("3767a1ca36fa434db3b633f0aa44e76b")
+_VHDX_SIZE = bytes.fromhex("2442a52f1bcd7648b2115dbed83bf4b8")
+_VHDX_TABLE = 64 << 10
+_HAS_PARENT = 1 << 1
 
 
-def check(name: str, head: bytes, tail: bytes, size: int) -> None:
+def check(name: str, head: bytes, tail: bytes, size: int, read: Reader) -> None:
     """Refuse a header of format `name` that names other files, or lies about the file's `size`.
 
-    Raises Refused `image.backing.refused`, `image.truncated`, `image.corrupt`, `image.too_large`.
+    Raises Refused `image.backing.refused`, `image.truncated`, `image.corrupt`, `image.too_large`,
+    `image.encrypted`.
     """
     if name == "qcow2":
         _check_qcow2(head, size)
     elif name == "vmdk":
-        _check_vmdk(head)
+        vmdk.check(head, read)
     elif name == "vdi":
-        kind = int.from_bytes(head[_VDI_TYPE : _VDI_TYPE + 4], "little")
-        if kind == _VDI_DIFFERENTIAL:
-            raise backing("a differential VDI")
+        _check_vdi(head, size)
     elif name == "vhd":
-        footer = tail if tail.startswith(b"conectix") else head
-        if int.from_bytes(footer[_VHD_TYPE : _VHD_TYPE + 4], "big") == _VHD_DIFFERENCING:
-            raise backing("a differencing VHD")
-
-
-def check_virtual_size(size: int) -> None:
-    """Raises Refused `image.too_large`."""
-    if size > LARGEST:
-        raise Refused(
-            "image.too_large",
-            f"the image claims a disk of {size} bytes; at most {LARGEST >> 40} TiB are taken",
-        )
-
-
-def backing(what: str) -> Refused:
-    """The refusal of an image that is not whole by itself."""
-    return Refused(
-        "image.backing.refused",
-        f"the image needs another file ({what}); convert it to one that stands alone "
-        "(qemu-img convert)",
-    )
-
-
-def truncated(what: str) -> Refused:
-    """The refusal of an image whose end is missing."""
-    return Refused(
-        "image.truncated",
-        f"the image is shorter than its own {what} says; fetch it again",
-    )
-
-
-def corrupt(what: str) -> Refused:
-    """The refusal of an image that contradicts itself."""
-    return Refused("image.corrupt", f"the image is damaged ({what}); fetch it again")
+        _check_vhd(head, tail)
+    elif name == "vhdx":
+        _check_vhdx(size, read)
 
 
 def _check_qcow2(head: bytes, size: int) -> None:
@@ -94,12 +85,12 @@ def _check_qcow2(head: bytes, size: int) -> None:
         backing_size,
         cluster_bits,
         virtual_size,
-        _encryption,
+        encryption,
         l1_entries,
         l1_offset,
         refcount_offset,
         refcount_clusters,
-        _snapshots,
+        snapshots,
         _snapshots_offset,
     ) = _QCOW2.unpack_from(head)
     if version not in (2, 3):
@@ -110,11 +101,17 @@ def _check_qcow2(head: bytes, size: int) -> None:
         features = int.from_bytes(head[_QCOW2_FEATURES : _QCOW2_FEATURES + 8], "big")
         if features & _EXTERNAL_DATA:
             raise backing("an external data file")
+        if features & _CORRUPT or features & ~_KNOWN_FEATURES:
+            raise corrupt("it says so itself, or has features that nobody knows")
+    if encryption:
+        raise locked("qcow2")
     if cluster_bits not in _CLUSTER_BITS:
         raise corrupt(f"clusters of 2^{cluster_bits} bytes")
+    if snapshots > _SNAPSHOTS_MOST:
+        raise corrupt(f"{snapshots} snapshots inside")
     check_virtual_size(virtual_size)
     if l1_entries * 8 > _L1_LARGEST:
-        raise Refused("image.too_large", "the image's first table is larger than QEMU takes")
+        raise too_large("the image's first table is larger than QEMU takes")
     # The table is there as far as it goes; only the last cluster of a file may be cut short.
     if l1_offset + l1_entries * 8 > size:
         raise truncated("L1 table")
@@ -122,17 +119,52 @@ def _check_qcow2(head: bytes, size: int) -> None:
         raise truncated("refcount table")
 
 
-def _check_vmdk(head: bytes) -> None:
-    if head.startswith(b"# Disk DescriptorFile"):
-        raise backing("a VMDK descriptor, whose extents are other files")
-    if head.startswith(b"COWD"):
-        raise backing("an ESX sparse extent, which has no descriptor")
-    for extent in _VMDK_EXTENT.findall(head):
-        if extent != b"SPARSE":
-            raise backing(f"a VMDK extent of type {extent.decode('ascii', 'replace')}")
-    parent = _VMDK_PARENT.search(head)
-    if parent is not None and parent[1].lower() != b"ffffffff":
-        raise backing("a parent VMDK")
-    kind = _VMDK_TYPE.search(head)
-    if kind is None or kind[1] not in _VMDK_WHOLE:
-        raise backing("a VMDK that is not one whole sparse file")
+def _check_vdi(head: bytes, size: int) -> None:
+    if len(head) < _VDI_LINKS[1]:
+        raise truncated("header")
+    kind = int.from_bytes(head[_VDI_TYPE : _VDI_TYPE + 4], "little")
+    if kind == _VDI_DIFFERENTIAL:
+        raise backing("a differential VDI")
+    if any(head[slice(*_VDI_LINKS)]):
+        raise backing("a VDI with a parent")
+    check_virtual_size(int.from_bytes(head[_VDI_SIZE : _VDI_SIZE + 8], "little"))
+
+
+def _check_vhd(head: bytes, tail: bytes) -> None:
+    # A dynamic one has its footer at both ends, and which is read is up to the reader.
+    for footer in (head, tail):
+        if not footer.startswith(_VHD):
+            continue
+        if int.from_bytes(footer[_VHD_TYPE : _VHD_TYPE + 4], "big") == _VHD_DIFFERENCING:
+            raise backing("a differencing VHD")
+        check_virtual_size(int.from_bytes(footer[_VHD_SIZE : _VHD_SIZE + 8], "big"))
+
+
+def _check_vhdx(size: int, read: Reader) -> None:
+    for place in _VHDX_REGIONS:
+        regions = read(place, _VHDX_TABLE)
+        at = regions.find(_VHDX_METADATA)
+        if at < 0:
+            continue
+        offset = int.from_bytes(regions[at + 16 : at + 24], "little")
+        if offset >= size:
+            raise truncated("metadata")
+        _check_vhdx_metadata(offset, read)
+
+
+def _check_vhdx_metadata(offset: int, read: Reader) -> None:
+    table = read(offset, _VHDX_TABLE)
+    if _VHDX_PARENT in table:
+        raise backing("a differencing VHDX")
+    if flags := _vhdx_item(_VHDX_FILE, table, offset, read, 8):
+        if int.from_bytes(flags[4:8], "little") & _HAS_PARENT:
+            raise backing("a differencing VHDX")
+    if size := _vhdx_item(_VHDX_SIZE, table, offset, read, 8):
+        check_virtual_size(int.from_bytes(size, "little"))
+
+
+def _vhdx_item(which: bytes, table: bytes, offset: int, read: Reader, length: int) -> bytes:
+    at = table.find(which)
+    if at < 0:
+        return b""
+    return read(offset + int.from_bytes(table[at + 16 : at + 20], "little"), length)

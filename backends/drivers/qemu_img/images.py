@@ -120,7 +120,7 @@ class Images:
                     "image.checksum.mismatch",
                     f"the image's {name} is {found_sum}, not {wanted}; fetch it again",
                 )
-        found = probe.inspect(self._host, partial, step.claimed)
+        found = probe.inspect(partial, step.claimed)
         description = ImageDescription(
             sums.size, found.virtual_size, found.format, sums.sha256, sums.sha512
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Mapping
 from pathlib import Path, PurePosixPath
 
@@ -9,11 +10,14 @@ from backends.drivers.labels.names import check_id, is_id
 from backends.drivers.qemu_img import formats
 from backends.drivers.qemu_img.facts import InstanceFiles
 from backends.drivers.qemu_img.images import Images
-from backends.drivers.qemu_img.steps import CreateConfigDrive, CreateOverlay
+from backends.drivers.qemu_img.steps import CopyDisk, CreateConfigDrive, CreateOverlay
+from backends.drivers.step import Progress
 from backends.errors import MachineFailed, Refused
 from backends.hosts import Host, listing
 from backends.settings import Settings
 
+_DISK = re.compile(r"(disk(-\d+)?|rescue)\.qcow2")
+_COPY_DEADLINE = 6 * 3600.0
 _CONFIG = "config-"
 _ISO = ".iso"
 # The layout that OpenStack gives its config drives, so that cloud-init finds long names.
@@ -44,16 +48,35 @@ class InstanceFolders:
 
         Raises MachineFailed `image.missing`; Refused `overlay.too_small`, `image.format.unknown`.
         """
-        disk = self._settings.overlay(check_id(step.instance_id))
+        disk = self._disk(step.instance_id, step.disk)
         if self._host.exists(disk):
             return
         self._host.make_dir(disk.parent)
-        new = disk.with_name(f".{disk.name}.partial")
-        self._host.remove(new)
+        new = self._draft(disk)
         size = [str(step.size)] if step.size else []
         base = self._backing(step)
         self._host.run(["qemu-img", "create", "-q", "-f", "qcow2", *base, str(new), *size])
         self._publish(new, disk, "0600")
+
+    def copy_disk(self, step: CopyDisk, progress: Progress) -> None:
+        """Copy it under another name, enlarge that, then name it. Its holes stay holes."""
+        disk = self._disk(step.instance_id, step.disk)
+        if self._host.exists(disk):
+            return
+        new = self._draft(disk)
+        source = self._disk(step.instance_id, step.source)
+        self._host.run(
+            ["cp", "--sparse=always", "--reflink=auto", "--", str(source), str(new)],
+            timeout=_COPY_DEADLINE,
+        )
+        self._host.run(["qemu-img", "resize", "-q", "-f", "qcow2", str(new), str(step.size)])
+        self._publish(new, disk, "0600")
+
+    def remove_disk(self, instance_id: str, disk: str) -> None:
+        """Remove one of its disks."""
+        path = self._disk(instance_id, disk)
+        self._host.remove(path)
+        self._host.remove(path.with_name(f".{disk}.partial"))
 
     def create_config_drive(self, step: CreateConfigDrive) -> None:
         """Make the drive under its digest's name, then remove older ones."""
@@ -132,6 +155,17 @@ class InstanceFolders:
                 raise
             return
 
+    def _disk(self, instance_id: str, name: str) -> Path:
+        if not is_disk(name):
+            raise Refused("overlay.name.invalid", f"{name[:80]!r} cannot be an instance's disk")
+        return self._settings.instance(check_id(instance_id)) / name
+
+    def _draft(self, disk: Path) -> Path:
+        """Where it is made; what a killed process left there is gone."""
+        new = disk.with_name(f".{disk.name}.partial")
+        self._host.remove(new)
+        return new
+
     def _publish(self, new: Path, path: Path, mode: str) -> None:
         self._host.run(["chmod", mode, str(new)])
         self._host.run(["mv", "--no-target-directory", str(new), str(path)])
@@ -149,10 +183,15 @@ def _files(instance_id: str, names: list[str]) -> InstanceFiles:
     digests = sorted(filter(None, map(_digest, names)))
     return InstanceFiles(
         instance_id,
-        overlay="disk.qcow2" in names,
+        frozenset(filter(is_disk, names)),
         # Two are there when a kill came between making one and removing the other: neither fits.
         config=digests[0] if len(digests) == 1 else "",
     )
+
+
+def is_disk(name: str) -> bool:
+    """Whether a file of an instance's folder is a disk of its own."""
+    return _DISK.fullmatch(name) is not None
 
 
 def _digest(name: str) -> str:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
+from backends.settings import OVERLAY, RESCUE
+
 
 @dataclass(frozen=True, slots=True)
 class ImportImage:
@@ -38,19 +40,50 @@ class RemoveImage:
 
 @dataclass(frozen=True, slots=True)
 class CreateOverlay:
-    """Make an instance's root disk: a qcow2 overlay of `size` bytes on an image.
+    """Make a disk of an instance's own: a qcow2 overlay of `size` bytes on an image.
 
-    `image_id` None makes an empty disk. `size` 0 takes the image's own.
+    `image_id` None makes an empty disk. `size` 0 takes the image's own. `disk` is its file's name.
     """
 
     instance_id: str
     image_id: str | None
     image_format: str
     size: int
+    disk: str = OVERLAY
 
     @property
     def text(self) -> str:
-        return f"create the root disk of {self.instance_id}"
+        kind = "rescue" if self.disk == RESCUE else "root"
+        return f"create the {kind} disk of {self.instance_id}"
+
+
+@dataclass(frozen=True, slots=True)
+class CopyDisk:
+    """Copy a disk of an instance's own to another of `size` bytes, which is no smaller.
+
+    No domain may be writing to it.
+    """
+
+    instance_id: str
+    source: str
+    disk: str
+    size: int
+
+    @property
+    def text(self) -> str:
+        return f"copy the root disk of {self.instance_id} to one of {self.size >> 30} GiB"
+
+
+@dataclass(frozen=True, slots=True)
+class RemoveDisk:
+    """Remove a disk of an instance's own."""
+
+    instance_id: str
+    disk: str
+
+    @property
+    def text(self) -> str:
+        return f"remove {self.disk} of {self.instance_id}"
 
 
 @dataclass(frozen=True, slots=True)
