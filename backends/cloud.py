@@ -25,6 +25,7 @@ from backends.traits import datapath, domain_type
 
 if TYPE_CHECKING:
     from backends.plan.plan import Plan
+    from backends.services.address_group import AddressGroups
     from backends.services.connection import ConnectionTables
     from backends.services.drift import Drift
     from backends.services.flavor import Flavors
@@ -36,10 +37,12 @@ if TYPE_CHECKING:
     from backends.services.keypair import KeyPairs
     from backends.services.network import Networks
     from backends.services.operation import Operations
+    from backends.services.plugging import Plugging
     from backends.services.port import Ports
     from backends.services.quotas import Quotas
     from backends.services.router import Routers
     from backends.services.security_group import SecurityGroups
+    from backends.services.subnet_pool import SubnetPools
     from backends.services.topology import Topologies
     from backends.services.volume import Volumes
 
@@ -164,6 +167,18 @@ class Cloud:
         return SecurityGroups(self.context)
 
     @cached_property
+    def address_groups(self) -> AddressGroups:
+        from backends.services.address_group import AddressGroups
+
+        return AddressGroups(self.context)
+
+    @cached_property
+    def subnet_pools(self) -> SubnetPools:
+        from backends.services.subnet_pool import SubnetPools
+
+        return SubnetPools(self.context)
+
+    @cached_property
     def instances(self) -> Instances:
         from backends.services.instance import Instances
 
@@ -198,6 +213,12 @@ class Cloud:
         from backends.services.connection import ConnectionTables
 
         return ConnectionTables(self.context)
+
+    @cached_property
+    def plugging(self) -> Plugging:
+        from backends.services.plugging import Plugging
+
+        return Plugging(self.context)
 
     @cached_property
     def topology(self) -> Topologies:

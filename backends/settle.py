@@ -11,6 +11,7 @@ from backends.drivers.machine import Machine
 from backends.plan.plan import UnitPlan
 from backends.records.tables import (
     Address,
+    AddressGroup,
     Attachment,
     FloatingIp,
     Image,
@@ -64,6 +65,13 @@ def _instance_present(session: Session, id_: str, machine: Machine) -> None:
     gone = select(Attachment).where(Attachment.instance_id == id_, col(Attachment.absent))
     for attachment in session.exec(gone):
         session.delete(attachment)
+    left = select(Port).where(Port.device_id == id_, col(Port.leaving))
+    for port in session.exec(left):
+        port.leaving = False
+        if port.made_for_device:
+            port.absent = True
+        else:
+            port.device_id = port.device_owner = port.host = ""
 
 
 def _network_present(session: Session, id_: str, machine: Machine) -> None:
@@ -77,7 +85,7 @@ def _project_gone(session: Session, id_: str, machine: Machine) -> None:
     groups = select(SecurityGroup.id).where(SecurityGroup.project_id == id_)
     rules = delete(SecurityGroupRule).where(col(SecurityGroupRule.group_id).in_(groups))
     session.execute(rules)
-    for table in (SecurityGroup, Quota, RoleAssignment, ImageMember):
+    for table in (SecurityGroup, AddressGroup, Quota, RoleAssignment, ImageMember):
         session.execute(delete(table).where(col(table.project_id) == id_))
     session.execute(delete(Project).where(col(Project.id) == id_))
 

@@ -25,9 +25,11 @@ from backends.drivers.ovs.steps import (
 )
 from backends.drivers.qemu_img.facts import ImageFile, InstanceFiles
 from backends.drivers.qemu_img.steps import (
+    CopyDisk,
     CreateConfigDrive,
     CreateOverlay,
     ImportImage,
+    RemoveDisk,
     RemoveImage,
     RemoveInstanceFiles,
 )
@@ -149,9 +151,12 @@ class Model:
                 self.images.setdefault(id_, ImageFile(id_, 1))
             case RemoveImage(id_):
                 self.images.pop(id_, None)
-            case CreateOverlay(id_):
+            case CreateOverlay(id_, disk=disk) | CopyDisk(id_, disk=disk):
                 files = self.files.get(id_, InstanceFiles(id_))
-                self.files[id_] = replace(files, overlay=True)
+                self.files[id_] = replace(files, disks=files.disks | {disk})
+            case RemoveDisk(id_, disk):
+                files = self.files[id_]
+                self.files[id_] = replace(files, disks=files.disks - {disk})
             case CreateConfigDrive(id_, config):
                 files = self.files.get(id_, InstanceFiles(id_))
                 self.files[id_] = replace(files, config=config)
@@ -181,13 +186,19 @@ class Model:
                     digest=spec.digest,
                     label=spec.label,
                     disks=known.disks if known is not None and live else disks,
-                    nics=frozenset(nic.port_id for nic in spec.nics),
+                    nics=known.nics
+                    if known is not None and live
+                    else frozenset(nic.port_id for nic in spec.nics),
+                    unlinked=known.unlinked
+                    if known is not None and live
+                    else frozenset(nic.port_id for nic in spec.nics if not nic.link),
                 )
             case libvirt.UndefineDomain(id_):
                 self.domains.pop(id_, None)
-            case libvirt.StartDomain(id_, hard, soft):
+            case libvirt.StartDomain(id_, hard, soft, launches):
                 if self.domains[id_].state is not State.RUNNING:
-                    self.set_state(id_, State.RUNNING, hard_reboots=hard, soft_reboots=soft)
+                    done = {"hard_reboots": hard, "soft_reboots": soft, "launches": launches}
+                    self.set_state(id_, State.RUNNING, **done)
             case libvirt.ShutDownDomain(id_):
                 self.set_state(id_, State.SHUTOFF, Reason.GUEST)
             case libvirt.DestroyDomain(id_):
@@ -210,6 +221,18 @@ class Model:
                 self.set_state(
                     id_, self.domains[id_].state, disks=self.domains[id_].disks - {serial}
                 )
+            case libvirt.AttachNic(id_, nic):
+                self.set_state(
+                    id_, self.domains[id_].state, nics=self.domains[id_].nics | {nic.port_id}
+                )
+            case libvirt.DetachNic(id_, port_id):
+                self.set_state(
+                    id_, self.domains[id_].state, nics=self.domains[id_].nics - {port_id}
+                )
+            case libvirt.SetLink(id_, port_id, up):
+                down = self.domains[id_].unlinked
+                down = down - {port_id} if up else down | {port_id}
+                self.set_state(id_, self.domains[id_].state, unlinked=down)
             case _:
                 return False
         return True
@@ -246,8 +269,21 @@ def learn(records: Records, planned: UnitPlan) -> None:
         row.made = True
         left = [a for a in records.attachments.get(row.id, ()) if not a.absent]
         records.attachments[row.id] = left
+        if isinstance(row, Instance):
+            _let_go(records, row)
     elif planned.unit.kind is Kind.NETWORK and planned.settles:
         _drop_ports(records, [p for p in records.ports_on[planned.unit.id] if p.absent])
+
+
+def _let_go(records: Records, row: Instance) -> None:
+    for port in list(records.ports_of.get(row.id, ())):
+        if port.leaving:
+            port.leaving = False
+            if port.made_for_device:
+                port.absent = True
+            else:
+                records.ports_of[row.id].remove(port)
+                port.device_id = port.device_owner = port.host = ""
 
 
 def _forget(records: Records, planned: UnitPlan) -> None:

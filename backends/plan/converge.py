@@ -41,6 +41,7 @@ def plan(
 ) -> Plan:
     """The plan of these units, or of every unit. Pure."""
     wanted = order(records, records.units() if units is None else units)
+    wanted = [unit for unit in wanted if is_here(unit, records)]
     plans = (plan_unit(unit, records, facts, settings) for unit in wanted)
     return Plan(tuple(each for each in plans if each is not None), names(records))
 
@@ -48,18 +49,28 @@ def plan(
 def order(records: Records, units: Collection[Unit]) -> list[Unit]:
     """Instances that go come first, then what stays from the ground up, then what else goes.
 
+    A network that a port leaves waits until the guest let go of it.
     Flows follow whatever was plugged, moved or taken away, so the firewall is the last.
     """
+
+    left = {port.network_id for port in records.ports.values() if port.leaving}
 
     def key(unit: Unit) -> tuple[int, int, str]:
         rank = _RANK[unit.kind]
         if unit.kind is Kind.FIREWALL:
             return (3, rank, unit.id)
-        if not _absent(unit, records):
+        if not (_absent(unit, records) or (unit.kind is Kind.NETWORK and unit.id in left)):
             return (1, rank, unit.id)
         return (0 if unit.kind is Kind.INSTANCE else 2, -rank, unit.id)
 
     return sorted(set(units), key=key)
+
+
+def is_here(unit: Unit, records: Records) -> bool:
+    """Whether this host converges the unit, and not another one of the cloud's."""
+    if unit.kind in _OF_HOST:
+        return unit.id == records.host
+    return records.is_here(getattr(record_of(unit, records), "host", ""))
 
 
 def record_of(unit: Unit, records: Records) -> object | None:

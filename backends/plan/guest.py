@@ -90,7 +90,7 @@ def spec(instance: Instance, config: str, records: Records, settings: Settings) 
         nics=tuple(
             nic_of(port, records, settings)
             for port in records.ports_of.get(instance.id, ())
-            if not port.absent
+            if not port.absent and not port.leaving
         ),
         console_log=f"{folder}/{CONSOLE_LOG}",
         label=labels.instance(records, instance),
@@ -101,14 +101,16 @@ def spec(instance: Instance, config: str, records: Records, settings: Settings) 
 
 
 def nic_of(port: Port, records: Records, settings: Settings) -> Nic:
-    """The interface that a port is to its guest."""
+    """The interface that a port is to its guest; its link is up where the port is."""
+    network = records.networks[port.network_id]
     return Nic(
         port_id=port.id,
         mac=port.mac,
         tap=port.interface,
         bridge=settings.bridge,
         vlan=records.vlans[port.network_id],
-        mtu=records.networks[port.network_id].mtu,
+        mtu=network.mtu,
+        link=port.admin_state_up and network.admin_state_up,
     )
 
 

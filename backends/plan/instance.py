@@ -9,9 +9,12 @@ from backends.drivers.libvirt.facts import DomainFact, State
 from backends.drivers.libvirt.spec import DomainSpec
 from backends.drivers.libvirt.steps import (
     AttachDisk,
+    AttachNic,
     DefineDomain,
     DestroyDomain,
     DetachDisk,
+    DetachNic,
+    SetLink,
     StartDomain,
     UndefineDomain,
 )
@@ -66,8 +69,10 @@ def plan(unit: Unit, records: Records, facts: Facts, settings: Settings) -> Unit
     live = fact is not None and fact.state in _LIVE
     if live or any(isinstance(step, StartDomain) for step in power_steps):
         steps += _plugs(instance, records, facts, settings, fresh=not live)
+    steps += _left(instance, records, facts)
+    ports = records.ports_of.get(unit.id, ())
     detached = any(each.absent for each in records.attachments.get(unit.id, ()))
-    settles = detached or not instance.made
+    settles = detached or not instance.made or any(port.leaving for port in ports)
     return UnitPlan(unit, tuple(steps), tuple(problems), settles=settles)
 
 
@@ -83,10 +88,30 @@ def _domain(spec: DomainSpec, fact: DomainFact | None) -> list[Step]:
         for serial, disk in wanted.items():
             if serial not in fact.disks and serial != "config-drive":
                 steps.append(AttachDisk(spec.id, disk))
+        steps += _nics(spec, fact)
     # Its own metadata tells what we last defined; the sizes tell what others made of it since.
     if fact.digest != spec.digest or (fact.vcpus, fact.ram) != (spec.vcpus, spec.ram):
         steps.append(DefineDomain(spec))
     return steps
+
+
+def _nics(spec: DomainSpec, fact: DomainFact) -> Iterable[Step]:
+    """Interfaces that a running guest has to gain, lose, or see the cable of come and go."""
+    wanted = {nic.port_id: nic for nic in spec.nics}
+    for port_id in sorted(fact.nics - wanted.keys()):
+        yield DetachNic(spec.id, port_id)
+    for port_id, nic in wanted.items():
+        if port_id not in fact.nics:
+            yield AttachNic(spec.id, nic, spec.datapath)
+        elif nic.link == (port_id in fact.unlinked):
+            yield SetLink(spec.id, port_id, nic.link)
+
+
+def _left(instance: Instance, records: Records, facts: Facts) -> Iterable[Step]:
+    """What the switch still has of ports that left: libvirt may have been killed in between."""
+    for port in records.ports_of.get(instance.id, ()):
+        if port.leaving and port.interface in facts.ovs.ports:
+            yield RemovePort(port.interface)
 
 
 def _plugs(
@@ -94,7 +119,7 @@ def _plugs(
 ) -> Iterable[Step]:
     """libvirt plugs a tap as it starts a domain; the label follows; a lost plug is put back."""
     for port in records.ports_of.get(instance.id, ()):
-        if port.absent:
+        if port.absent or port.leaving:
             continue
         vlan = records.vlans[port.network_id]
         wanted = port_labels(port, settings)

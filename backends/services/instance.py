@@ -25,20 +25,10 @@ from backends.services.base import Service, check_absent, find, good_name, good_
 from backends.services.flavor import Flavors, check_fits_host
 from backends.services.image import Images
 from backends.services.keypair import KeyPairs
-from backends.services.network import Networks
-from backends.services.port import FixedAddress, Ports
+from backends.services.plug import Plug, plug_in
 
 _USER_DATA_MAX = 65535
 _DISK_FORMATS = ("raw", "qcow2", "ami")
-
-
-@dataclass(frozen=True, slots=True)
-class Plug:
-    """Where an instance is plugged: a network (with a wanted address), or a port that exists."""
-
-    network: str = ""
-    address: str = ""
-    port: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +94,7 @@ class Instances(Service):
             session.flush()
             change.make(Unit(Kind.INSTANCE, row.id), row.name)
             for position, plug in enumerate(self._plugs(session, new)):
-                self._plug(change, row, plug, position, new.groups)
+                plug_in(self.context, change, row, plug, position, new.groups)
             return row
 
         return self.context.perform("instance.create", act)
@@ -232,38 +222,6 @@ class Instances(Service):
             raise Refused("instance.network.ambiguous", "name a network: the project has several")
         return [Plug(network=network.id) for network in networks]
 
-    def _plug(
-        self,
-        change: Change,
-        instance: Instance,
-        plug: Plug,
-        position: int,
-        groups: Sequence[str] | None,
-    ) -> None:
-        session = change.session
-        if plug.port:
-            port = find(session, Port, plug.port, "port", self.caller)
-            check_absent(port, "port")
-            if port.device_id:
-                raise Refused("port.in_use", f"port {port.name or port.id} is plugged already")
-            port.device_id, port.device_owner = instance.id, OWNER_INSTANCE
-            port.host, port.position = instance.host, position
-        else:
-            network = Networks(self.context).require(session, plug.network)
-            fixed = [FixedAddress(address=plug.address)] if plug.address else []
-            port = Ports(self.context).add(
-                session,
-                network,
-                name="",
-                fixed=fixed,
-                mac=None,
-                groups=groups,
-                owner=OWNER_INSTANCE,
-                device=instance.id,
-                position=position,
-            )
-        change.touch(Unit(Kind.NETWORK, port.network_id))
-
 
 def hostname_of(name: str) -> str:
     """A host name (RFC 1123 label) from an instance's name."""
@@ -349,3 +307,6 @@ def _listing(
     for device, address in session.exec(taken):
         found[device] = (*found.get(device, ()), address)
     return [(*row, found.get(row[0], ())) for row in session.exec(query)]
+
+
+__all__ = ["Instances", "NewInstance", "Plug", "hostname_of"]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from sqlmodel import Session, col, select
@@ -23,6 +22,7 @@ from backends.records.network import (
 from backends.records.unit import Kind, Unit
 from backends.services import addresses, quota
 from backends.services.base import Service, check_absent, compose, find, good_name, good_text, own
+from backends.services.own_port import instances_on
 from backends.services.provider import (
     VLANS,
     Provider,
@@ -31,30 +31,19 @@ from backends.services.provider import (
     good_service,
 )
 from backends.services.subnet import (
+    NewSubnet,
     check_gateway_free,
     check_no_overlap,
     gateway_of,
     give_dhcp_address,
-    route_of,
+    range_of,
+    subnet_row,
     take_dhcp_address,
 )
 
+__all__ = ["NewSubnet", "Networks", "require_external"]
+
 _MTU_LEAST, _MTU_MOST = 68, 9216
-
-
-@dataclass(frozen=True, slots=True)
-class NewSubnet:
-    """What a subnet is made of. `gateway` is an address, `auto` (the first) or `none`."""
-
-    network: str
-    cidr: str
-    name: str = ""
-    gateway: str = "auto"
-    dhcp: bool = True
-    dns: tuple[str, ...] = ()
-    pools: tuple[tuple[str, str], ...] = ()
-    host_routes: tuple[tuple[str, str], ...] = ()
-    ip_version: int | None = None
 
 
 class Networks(Service):
@@ -69,6 +58,7 @@ class Networks(Service):
         description: str = "",
         external: bool = False,
         provider: Provider | None = None,
+        port_security: bool = True,
     ) -> Network:
         """A new network, and its VLAN on this host.
 
@@ -95,6 +85,7 @@ class Networks(Service):
                 mtu=mtu,
                 shared=shared,
                 external=external,
+                port_security=port_security,
                 network_type=lies.network_type,
                 physical_network=lies.physical or None,
                 segmentation_id=lies.segment,
@@ -132,8 +123,13 @@ class Networks(Service):
         description: str | None = None,
         mtu: int | None = None,
         host_services: Sequence[str] | None = None,
+        port_security: bool | None = None,
+        admin_state_up: bool | None = None,
     ) -> Network:
         """Change a network's name, description or MTU.
+
+        Nothing passes one that is not up (`admin_state_up`), and its guests see no link.
+        `port_security` says whether ports that are made from now on are filtered.
 
         `host_services` are all of the host's that guests outside may reach, as `tcp:53`; for the
         cloud's admin. Raises Refused `network.mtu`, `network.host_service.invalid`.
@@ -152,6 +148,11 @@ class Networks(Service):
                 if not _MTU_LEAST <= mtu <= _MTU_MOST:
                     raise Refused("network.mtu", f"an MTU is {_MTU_LEAST} to {_MTU_MOST}")
                 row.mtu = mtu
+            if port_security is not None:
+                row.port_security = port_security
+            if admin_state_up is not None:
+                row.admin_state_up = admin_state_up
+                change.touch(*instances_on(change.session, row))
             if host_services is not None:
                 if not row.external:
                     text = f"network {row.name} is not external: the host is not on it"
@@ -196,40 +197,19 @@ class Networks(Service):
         """A new subnet; with DHCP the network's server gets an address in it.
 
         Raises Refused `network.subnet.invalid`, `network.subnet.overlap`,
-        `network.address.outside`, `network.pool.invalid`.
+        `network.address.outside`, `network.pool.invalid`, `subnet.range.missing`, `subnet_pool.*`.
         """
         self.caller.require(Role.MEMBER, "create a subnet")
-        cidr = addresses.parse_network(new.cidr)
-        if new.ip_version not in (None, cidr.version):
-            raise Refused("network.subnet.invalid", f"{cidr} is not IPv{new.ip_version}")
-        gateway = gateway_of(new.gateway, cidr)
-        pools = (
-            addresses.parse_pools(new.pools, cidr)
-            if new.pools
-            else addresses.default_pools(cidr, gateway)
-        )
-        dns = [str(addresses.parse_address(text)) for text in new.dns]
-        routes = [route_of(destination, hop) for destination, hop in new.host_routes]
 
         def act(change: Change) -> Subnet:
             session = change.session
             network = self.require_own(session, new.network)
             quota.check(session, self.caller.project_id, {"subnets": 1})
+            cidr, pool = range_of(session, new, network, self.caller)
             check_no_overlap(session, network, cidr)
-            if network.external and network.network_type == "flat" and gateway:
+            row = subnet_row(new, network, cidr, pool)
+            if network.external and network.network_type == "flat" and row.gateway_ip:
                 self._check_unrouted(cidr)
-            row = Subnet(
-                network_id=network.id,
-                project_id=network.project_id,
-                name=good_name(new.name) if new.name else "",
-                ip_version=cidr.version,
-                cidr=str(cidr),
-                gateway_ip=str(gateway) if gateway else None,
-                enable_dhcp=new.dhcp,
-                dns_nameservers=dns,
-                allocation_pools=[{"start": str(a), "end": str(b)} for a, b in pools],
-                host_routes=routes,
-            )
             session.add(row)
             session.flush()
             if new.dhcp:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from sqlmodel import Session, select
 
 from backends.errors import Refused
-from backends.records.network import Network, Port, Subnet
+from backends.records.network import OWNER_INSTANCE, Network, Port, Subnet
+from backends.records.unit import Kind, Unit
 from backends.services import addresses
 
 
@@ -27,6 +28,14 @@ def add_own_port(
     session.add(port)
     session.flush()
     return port
+
+
+def instances_on(session: Session, network: Network) -> list[Unit]:
+    """The instances that are plugged into a network."""
+    query = select(Port.device_id).where(
+        Port.network_id == network.id, Port.device_owner == OWNER_INSTANCE
+    )
+    return [Unit(Kind.INSTANCE, id_) for id_ in session.exec(query.distinct())]
 
 
 def subnets_of(session: Session, network: Network) -> list[Subnet]:

@@ -14,24 +14,22 @@ from backends.doom import doom_ports
 from backends.drivers.ovs.counters import Counters
 from backends.errors import Refused
 from backends.records.identity import Role
-from backends.records.network import OWNER_DHCP, OWNER_INSTANCE, Address, Network, Port, Subnet
+from backends.records.network import OWNER_DHCP, OWNER_INSTANCE, Address, Network, Port
 from backends.records.router import FloatingIp
 from backends.records.security import PortSecurityGroup, SecurityGroup
 from backends.records.unit import Kind, Unit
 from backends.services import addresses, quota
 from backends.services.allowed_address import AddressPair, parse
 from backends.services.base import Service, check_absent, find, good_name
+from backends.services.fixed_address import (
+    FixedAddress,
+    fixed_addresses,
+    set_addresses,
+    take_address,
+)
 from backends.services.network import Networks
 
 _MAC = re.compile(r"[0-9a-f]{2}(:[0-9a-f]{2}){5}")
-
-
-@dataclass(frozen=True, slots=True)
-class FixedAddress:
-    """A wanted address: `subnet` by id or name, `address`, or both."""
-
-    subnet: str = ""
-    address: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,11 +142,15 @@ class Ports(Service):
         allowed: Sequence[AddressPair] | None = None,
         port_security: bool | None = None,
         admin_state_up: bool | None = None,
+        fixed: Sequence[FixedAddress] | None = None,
     ) -> Port:
-        """Change a port: its name, its groups, whom it may be, whether it is filtered and up.
+        """Change a port: its name, groups, addresses, whom it may be, if it is filtered and up.
+
+        `fixed` are all its addresses. One that is down passes nothing, and its guest sees no link.
 
         `allowed` and `port_security` are for the network's owner and the cloud's admin.
-        Raises Refused `port.security.groups`, `port.allowed_address.*`, `port.forbidden`.
+        Raises Refused `port.security.groups`, `port.allowed_address.*`, `port.forbidden`,
+        `network.address.*`.
         """
         self.caller.require(Role.MEMBER, "change a port")
         pairs = None if allowed is None else parse(allowed)
@@ -169,6 +171,10 @@ class Ports(Service):
                 self._require_network(session, port)
             if admin_state_up is not None:
                 port.admin_state_up = admin_state_up
+                if port.device_owner == OWNER_INSTANCE:
+                    change.touch(Unit(Kind.INSTANCE, port.device_id))
+            if fixed is not None:
+                set_addresses(session, port, fixed)
             if pairs is not None:
                 port.allowed_address_pairs = pairs
             if port_security is not None:
@@ -210,13 +216,17 @@ class Ports(Service):
         device: str = "",
         position: int = 0,
     ) -> Port:
-        """Add a port's rows to a transaction: one address of each IP version, or the fixed ones."""
+        """Add a port's rows to a transaction: one address of each IP version, or the fixed ones.
+
+        On a network without port security it has no groups. Raises Refused `port.security.groups`.
+        """
         quota.check(session, self.caller.project_id, {"ports": 1})
         port = Port(
             network_id=network.id,
             project_id=self.caller.project_id,
             name=good_name(name) if name else "",
             mac=_mac(session, network, mac),
+            port_security=network.port_security,
             device_id=device,
             device_owner=owner,
             host=self.context.settings.host if device else "",
@@ -225,9 +235,13 @@ class Ports(Service):
         )
         session.add(port)
         session.flush()
-        for subnet, address in _wanted(session, network, fixed):
+        for subnet, address in fixed_addresses(session, network, fixed):
             take_address(session, port, subnet, address)
-        self._join(session, port, ("default",) if groups is None else groups)
+        if groups is None:
+            groups = ("default",) if port.port_security else ()
+        self._join(session, port, groups)
+        session.flush()
+        _check_security(session, port)
         return port
 
     def _require_network(self, session: Session, port: Port) -> None:
@@ -253,77 +267,6 @@ def _check_security(session: Session, port: Port) -> None:
             "a port without port security has no security groups and no allowed addresses;"
             " take them off first",
         )
-
-
-def take_address(
-    session: Session, port: Port, subnet: Subnet, wanted: str | None, *, gateway: bool = False
-) -> Address:
-    """Give a port an address of a subnet. Within a write transaction, thus exactly once.
-
-    Only a router (`gateway`) can have the subnet's gateway address. Without DHCP, an IPv6 address
-    that nobody asked for is the one that the guest makes itself.
-
-    Raises Refused `network.address.exhausted`, `.outside`, `.taken`.
-    """
-    taken = set(session.exec(select(Address.address).where(Address.subnet_id == subnet.id)))
-    if wanted is None and not subnet.enable_dhcp:
-        wanted = addresses.made_of(port.mac, addresses.parse_network(subnet.cidr))
-    if wanted is None:
-        pools = [
-            (addresses.parse_address(pool["start"]), addresses.parse_address(pool["end"]))
-            for pool in subnet.allocation_pools
-        ]
-        kept = {subnet.gateway_ip} if subnet.gateway_ip else set()
-        address = str(addresses.next_free(pools, taken | kept))
-    else:
-        parsed = addresses.parse_address(wanted)
-        addresses.check_inside(parsed, addresses.parse_network(subnet.cidr), "address")
-        address = str(parsed)
-        if address in taken or (address == subnet.gateway_ip and not gateway):
-            raise Refused("network.address.taken", f"{address} is in use on {subnet.cidr}")
-    row = Address(subnet_id=subnet.id, address=address, port_id=port.id)
-    session.add(row)
-    session.flush()
-    return row
-
-
-def _wanted(
-    session: Session, network: Network, fixed: Sequence[FixedAddress]
-) -> list[tuple[Subnet, str | None]]:
-    subnets = list(
-        session.exec(
-            select(Subnet).where(Subnet.network_id == network.id).order_by(col(Subnet.created_at))
-        )
-    )
-    if not fixed:
-        by_version = {subnet.ip_version: subnet for subnet in reversed(subnets)}
-        return [(by_version[version], None) for version in sorted(by_version)]
-    return [_fixed(each, subnets, network) for each in fixed]
-
-
-def fixed_addresses(
-    session: Session, network: Network, fixed: Sequence[FixedAddress]
-) -> list[tuple[Subnet, str | None]]:
-    """The subnets, and the address in each, that are asked for.
-
-    Raises Refused `subnet.not_found`, `network.address.outside`.
-    """
-    return _wanted(session, network, fixed)
-
-
-def _fixed(
-    fixed: FixedAddress, subnets: Sequence[Subnet], network: Network
-) -> tuple[Subnet, str | None]:
-    fitting = [each for each in subnets if fixed.subnet in ("", each.id, each.name)]
-    if not fitting:
-        raise Refused("subnet.not_found", f"no subnet {fixed.subnet!a} on {network.name}")
-    if not fixed.address:
-        return fitting[0], None
-    address = addresses.parse_address(fixed.address)
-    for subnet in fitting:
-        if address in addresses.parse_network(subnet.cidr):
-            return subnet, str(address)
-    raise Refused("network.address.outside", f"{address} is on no subnet of {network.name}")
 
 
 def _mac(session: Session, network: Network, wanted: str | None) -> str:

@@ -32,6 +32,7 @@ def create(job: Job) -> Fields:
         description=args.description or "",
         external=bool(args.external),
         provider=_provider(job),
+        port_security=args.port_security is not False,
     )
     return _fields(row, [])
 
@@ -82,6 +83,8 @@ def set_(job: Job) -> None:
         description=args.description,
         mtu=args.mtu,
         host_services=services,
+        port_security=args.port_security,
+        admin_state_up=args.up,
     )
 
 
@@ -110,6 +113,7 @@ def _fields(row: Network, subnets: list[str]) -> Fields:
             "id": row.id,
             "mtu": row.mtu,
             "name": row.name,
+            "port_security_enabled": row.port_security,
             "project_id": row.project_id,
             "provider:network_type": row.network_type,
             "provider:physical_network": row.physical_network,
@@ -121,6 +125,13 @@ def _fields(row: Network, subnets: list[str]) -> Fields:
         }
     )
 
+
+_SECURITY = (
+    arg("--enable-port-security", dest="port_security", action="store_const", const=True,
+        default=None, group="security", help="ports made on it are filtered (so by default)"),
+    arg("--disable-port-security", dest="port_security", action="store_const", const=False,
+        default=None, group="security", help="ports made on it are not filtered"),
+)  # fmt: skip
 
 COMMANDS = (
     Command(
@@ -142,7 +153,7 @@ COMMANDS = (
              help="the wire it lies on: provider, the host's external bridge (admin)"),
          arg("--provider-segment", dest="segment", type=int, metavar="VLAN",
              help="its VLAN there (admin)"),
-         DESCRIPTION, PROJECT),
+         *_SECURITY, DESCRIPTION, PROJECT),
         "network create selfservice", "fields", writes=True,
     ),
     Command(
@@ -159,10 +170,15 @@ COMMANDS = (
         "network set", set_, "Change a network.",
         (name("NETWORK"), arg("--name", dest="new_name", help="a new name"),
          arg("--mtu", type=int, metavar="BYTES", help="as guests see it"), DESCRIPTION,
+         arg("--enable", dest="up", action="store_true", default=None, group="state",
+             help="let traffic pass"),
+         arg("--disable", dest="up", action="store_false", default=None, group="state",
+             help="let nothing pass: its guests see no link"),
          arg("--host-service", dest="services", action="append", default=[], metavar="tcp:PORT",
              help="a service of this host that guests on it may reach (repeat; admin)"),
          arg("--no-host-service", dest="no_services", action="store_true",
-             help="close those there were")),
+             help="close those there were"),
+         *_SECURITY),
         "network set --mtu 1450 selfservice", writes=True,
     ),
     Command(

@@ -19,18 +19,15 @@ from console.commands.output import Fields, Rows
 from console.commands.values import stamp, up
 
 if TYPE_CHECKING:
-    from backends.services.port import AddressPair, PortView
+    from backends.services.port import AddressPair, FixedAddress, PortView
 
 
 def create(job: Job) -> Fields:
-    from backends.services.port import FixedAddress
-
     args = job.args
-    wanted = [fields_of(text, ("subnet", "ip-address")) for text in args.fixed]
     port = job.cloud.ports.create(
         args.network,
         args.name,
-        fixed=[FixedAddress(each.get("subnet", ""), each.get("ip-address", "")) for each in wanted],
+        fixed=_addresses(args.fixed),
         mac=args.mac,
         groups=_groups(args.groups, args.no_groups),
     )
@@ -82,9 +79,13 @@ def set_(job: Job) -> None:
     allowed = _pairs(args.allowed) if args.allowed or args.no_allowed else None
     if allowed is not None and not args.no_allowed:
         allowed = [*_recorded(there), *allowed]
+    fixed = _addresses(args.fixed) if args.fixed or args.no_fixed else None
+    if fixed is not None and not args.no_fixed:
+        fixed = [*_held(there), *fixed]
     ports.set(
         args.name,
         name=args.new_name,
+        fixed=fixed,
         groups=groups,
         allowed=allowed,
         port_security=args.port_security,
@@ -98,11 +99,38 @@ def unset(job: Job) -> None:
     kept = [group for group in there.groups if group not in args.groups]
     gone = _pairs(args.allowed)
     pairs = [pair for pair in _recorded(there) if pair not in gone] if gone else None
-    ports.set(args.name, groups=kept if args.groups else None, allowed=pairs)
+    fixed = _without(there, args.fixed) if args.fixed else None
+    ports.set(args.name, groups=kept if args.groups else None, allowed=pairs, fixed=fixed)
 
 
 def delete(job: Job) -> None:
     job.each(job.args.names, job.cloud.ports.delete)
+
+
+def _addresses(texts: list[str]) -> list[FixedAddress]:
+    from backends.services.port import FixedAddress
+
+    wanted = [fields_of(text, ("subnet", "ip-address")) for text in texts]
+    return [FixedAddress(each.get("subnet", ""), each.get("ip-address", "")) for each in wanted]
+
+
+def _held(view: PortView) -> list[FixedAddress]:
+    from backends.services.port import FixedAddress
+
+    return [FixedAddress(subnet, address) for subnet, address in view.addresses]
+
+
+def _without(view: PortView, texts: list[str]) -> list[FixedAddress]:
+    """The port's addresses but for those named, each by address or by subnet."""
+    gone = _addresses(texts)
+    return [
+        held
+        for held in _held(view)
+        if not any(
+            each.address in ("", held.address) and (each.address or each.subnet == held.subnet)
+            for each in gone
+        )
+    ]
 
 
 def _pairs(texts: list[str]) -> list[AddressPair]:
@@ -154,6 +182,14 @@ def _fields(view: PortView) -> Fields:
     )
 
 
+_FIXED = arg(
+    "--fixed-ip",
+    dest="fixed",
+    action="append",
+    default=[],
+    metavar="subnet=S,ip-address=A",
+    help="an address (repeat)",
+)
 _GROUPS = arg("--security-group", dest="groups", action="append", default=[], metavar="GROUP",
               help="a security group (repeat)")  # fmt: skip
 _NO_GROUPS = arg("--no-security-group", dest="no_groups", action="store_true", help="no group")
@@ -166,8 +202,7 @@ COMMANDS = (
         "port create", create, "Make a free port.",
         (arg("name", metavar="NAME"),
          arg("--network", required=True, help="its network (name or id)"),
-         arg("--fixed-ip", dest="fixed", action="append", default=[],
-             metavar="subnet=S,ip-address=A", help="an address (repeat)"),
+         _FIXED,
          arg("--mac-address", dest="mac", metavar="MAC", help="its MAC address"),
          _GROUPS, _NO_GROUPS, PROJECT),
         "port create --network selfservice --fixed-ip ip-address=172.16.1.20 web", "fields",
@@ -186,8 +221,10 @@ COMMANDS = (
     ),
     Command("port show", show, "Show a port.", (name("PORT"),), shows="fields"),
     Command(
-        "port set", set_, "Change a port: its name, groups, allowed addresses, filter and state.",
-        (name("PORT"), arg("--name", dest="new_name", help="a new name"), _GROUPS, _NO_GROUPS,
+        "port set", set_, "Change a port: its name, groups, addresses, filter and state.",
+        (name("PORT"), arg("--name", dest="new_name", help="a new name"), _FIXED,
+         arg("--no-fixed-ip", dest="no_fixed", action="store_true",
+             help="none but those that are given here"), _GROUPS, _NO_GROUPS,
          _ALLOWED,
          arg("--no-allowed-address", dest="no_allowed", action="store_true",
              help="none but those that are given here"),
@@ -200,8 +237,8 @@ COMMANDS = (
         "port set --security-group web PORT", writes=True,
     ),
     Command(
-        "port unset", unset, "Take security groups or allowed addresses from a port.",
-        (name("PORT"), _GROUPS, _ALLOWED),
+        "port unset", unset, "Take addresses, security groups or allowed addresses from a port.",
+        (name("PORT"), _FIXED, _GROUPS, _ALLOWED),
         "port unset --security-group web PORT", writes=True,
     ),
     Command("port delete", delete, "Delete free ports.", (names("PORT"),), writes=True),

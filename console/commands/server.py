@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from console.commands import floating_ip, server_create
+from console.commands import floating_ip, server_create, server_plug
 from console.commands.command import ALL_PROJECTS, LONG, PROPERTIES, WAIT, Command, arg, name, names
 from console.commands.job import Job
 from console.commands.output import Fields, Output, Rows
@@ -181,5 +181,6 @@ COMMANDS = (
         "Type into an instance's serial console; ctrl-] leaves it.",
         (name("SERVER"),), "server console selfservice-instance",
     ),
+    *server_plug.COMMANDS,
     *floating_ip.OF_SERVERS,
 )  # fmt: skip

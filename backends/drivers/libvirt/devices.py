@@ -23,7 +23,7 @@ def devices(spec: DomainSpec) -> Element:
     for index in range(1, _root_ports(spec) + 1):
         SubElement(element, "controller", type="pci", model="pcie-root-port", index=str(index))
     element.extend(disk(each) for each in spec.disks)
-    element.extend(_interface(nic, spec.datapath) for nic in spec.nics)
+    element.extend(interface(nic, spec.datapath) for nic in spec.nics)
     element.extend(_serial_line(spec.console_log))
     agent = SubElement(element, "channel", type="unix")
     SubElement(agent, "target", type="virtio", name="org.qemu.guest_agent.0")
@@ -56,7 +56,8 @@ def disk(disk: Disk) -> Element:
     return element
 
 
-def _interface(nic: Nic, datapath: str) -> Element:
+def interface(nic: Nic, datapath: str) -> Element:
+    """One interface: virtio, on the integration bridge under its network's tag."""
     element = Element("interface", type="bridge")
     SubElement(element, "mac", address=nic.mac)
     SubElement(element, "source", bridge=nic.bridge)
@@ -71,6 +72,8 @@ def _interface(nic: Nic, datapath: str) -> Element:
         SubElement(driver, "host", dict.fromkeys(_HOST_OFFLOADS, "off"))
         SubElement(driver, "guest", dict.fromkeys(_GUEST_OFFLOADS, "off"))
     SubElement(element, "mtu", size=str(nic.mtu))
+    if not nic.link:
+        SubElement(element, "link", state="down")
     SubElement(element, "rom", enabled="no")
     return element
 

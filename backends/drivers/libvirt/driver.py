@@ -39,6 +39,9 @@ class LibvirtDriver:
         steps.ResetDomain,
         steps.AttachDisk,
         steps.DetachDisk,
+        steps.AttachNic,
+        steps.DetachNic,
+        steps.SetLink,
     )
 
     def __init__(self, settings: Settings, host: Host) -> None:
@@ -59,9 +62,15 @@ class LibvirtDriver:
                     lambda connection: definition.undefine(connection, domain_id, self._cloud)
                 )
             case steps.AttachDisk(domain_id, disk):
-                self._hotplug.attach(domain_id, disk)
+                self._hotplug.attach_disk(domain_id, disk)
             case steps.DetachDisk(domain_id, serial):
-                self._hotplug.detach(domain_id, serial, progress)
+                self._hotplug.detach_disk(domain_id, serial, progress)
+            case steps.AttachNic(domain_id, nic, datapath):
+                self._hotplug.attach_nic(domain_id, nic, datapath)
+            case steps.DetachNic(domain_id, port_id):
+                self._hotplug.detach_nic(domain_id, port_id, progress)
+            case steps.SetLink(domain_id, port_id, up):
+                self._hotplug.set_link(domain_id, port_id, up)
             case _:
                 self._switch(step, progress)
 
@@ -87,8 +96,8 @@ class LibvirtDriver:
 
     def _switch(self, step: Step, progress: Progress) -> None:
         match step:
-            case steps.StartDomain(domain_id, hard_reboots, soft_reboots):
-                self._power.start(domain_id, hard_reboots, soft_reboots)
+            case steps.StartDomain(domain_id, hard_reboots, soft_reboots, launches):
+                self._power.start(domain_id, hard_reboots, soft_reboots, launches)
             case steps.ShutDownDomain(domain_id, patience):
                 self._power.shut_down(domain_id, patience, progress)
             case steps.DestroyDomain(domain_id):

@@ -35,9 +35,11 @@ class Reason(StrEnum):
 class DomainFact:
     """A domain that carries this cloud's metadata.
 
-    `disks` are the serials of the disks it has now (live where it runs), `nics` the port ids.
+    `disks` are the serials of the disks it has now (live where it runs), `nics` the port ids,
+    `unlinked` those of them whose link is down.
     `digest` and `label` are from its metadata. `hard_reboots`/`soft_reboots` are the generations
-    that were done, from its metadata. `vcpus` and `ram` (MiB) are its definition's.
+    that were done, and `launches` the last start from a changed definition, from its metadata.
+    `vcpus` and `ram` (MiB) are its definition's.
     """
 
     id: str
@@ -52,6 +54,8 @@ class DomainFact:
     nics: frozenset[str] = frozenset()
     hard_reboots: int = 0
     soft_reboots: int = 0
+    launches: int = 0
+    unlinked: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)

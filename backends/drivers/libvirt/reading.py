@@ -141,6 +141,8 @@ def _fact(
         nics=parsed.nics,
         hard_reboots=metadata.hard_reboots,
         soft_reboots=metadata.soft_reboots,
+        launches=metadata.launches,
+        unlinked=parsed.unlinked,
     )
 
 

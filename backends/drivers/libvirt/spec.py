@@ -24,7 +24,10 @@ class Disk(NamedTuple):
 
 
 class Nic(NamedTuple):
-    """An interface on the integration bridge; `vlan` is the network's on this host."""
+    """An interface on the integration bridge; `vlan` is the network's on this host.
+
+    `link` false: the guest sees its cable pulled.
+    """
 
     port_id: str
     mac: str
@@ -32,6 +35,7 @@ class Nic(NamedTuple):
     bridge: str
     vlan: int
     mtu: int
+    link: bool = True
 
 
 @dataclass(frozen=True, slots=True)

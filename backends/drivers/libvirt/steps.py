@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from backends.drivers.libvirt.spec import Disk, DomainSpec
+from backends.drivers.libvirt.spec import Disk, DomainSpec, Nic
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,12 +33,13 @@ class UndefineDomain:
 class StartDomain:
     """Start a domain; one with a managed save is restored.
 
-    Generations of reboots asked for until now count as done with it.
+    Generations of reboots and launches asked for until now count as done with it.
     """
 
     id: str
     hard_reboots: int = 0
     soft_reboots: int = 0
+    launches: int = 0
 
     @property
     def text(self) -> str:
@@ -147,3 +148,41 @@ class DetachDisk:
     @property
     def text(self) -> str:
         return f"detach {self.serial} from domain {self.id}"
+
+
+@dataclass(frozen=True, slots=True)
+class AttachNic:
+    """Plug an interface into a running domain (the definition follows by DefineDomain)."""
+
+    id: str
+    nic: Nic
+    datapath: str
+
+    @property
+    def text(self) -> str:
+        return f"plug port {self.nic.port_id} into domain {self.id} as {self.nic.tap}"
+
+
+@dataclass(frozen=True, slots=True)
+class DetachNic:
+    """Unplug the interface of a port, and wait until the guest let go of it."""
+
+    id: str
+    port_id: str
+
+    @property
+    def text(self) -> str:
+        return f"unplug port {self.port_id} from domain {self.id}"
+
+
+@dataclass(frozen=True, slots=True)
+class SetLink:
+    """Put the cable of a running domain's interface in, or pull it."""
+
+    id: str
+    port_id: str
+    up: bool
+
+    @property
+    def text(self) -> str:
+        return f"set the link of port {self.port_id} {'up' if self.up else 'down'}"

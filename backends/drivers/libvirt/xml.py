@@ -6,12 +6,13 @@ The format is libvirt's (https://libvirt.org/formatdomain.html).
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from xml.etree import ElementTree
 from xml.etree.ElementTree import Element, SubElement
 
 from backends.drivers.libvirt import devices
-from backends.drivers.libvirt.spec import Disk, DomainSpec
+from backends.drivers.libvirt.spec import Disk, DomainSpec, Nic
 
 NAMESPACE = "urn:quarterdeck:1"
 PREFIX = "quarterdeck"
@@ -25,7 +26,8 @@ ElementTree.register_namespace(PREFIX, NAMESPACE)
 class Metadata:
     """What a domain of ours carries: its cloud, its specification's digest, its records' label.
 
-    `hard_reboots` and `soft_reboots` are the generations of reboots that were done.
+    `hard_reboots` and `soft_reboots` are the generations of reboots that were done, `launches` that
+    of starts from a changed definition.
     """
 
     cloud: str
@@ -33,11 +35,15 @@ class Metadata:
     label: str
     hard_reboots: int = 0
     soft_reboots: int = 0
+    launches: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class Parsed:
-    """What a domain's XML tells; `metadata` None where it is not ours, `ram` in MiB."""
+    """What a domain's XML tells; `metadata` None where it is not ours, `ram` in MiB.
+
+    `nics` are ports, and `unlinked` those of them whose link is down.
+    """
 
     name: str
     metadata: Metadata | None
@@ -45,16 +51,17 @@ class Parsed:
     ram: int
     disks: frozenset[str]
     nics: frozenset[str]
+    unlinked: frozenset[str] = frozenset()
 
 
-def domain_xml(spec: DomainSpec, hard_reboots: int = 0, soft_reboots: int = 0) -> str:
-    """The domain's definition, carrying these generations of reboots."""
+def domain_xml(spec: DomainSpec, known: Metadata | None = None) -> str:
+    """The domain's definition, carrying the generations of the `known` one."""
     domain = Element("domain", type=spec.type)
     _text(domain, "name", spec.name)
     _text(domain, "uuid", spec.id)
     if title := _one_line(spec.title):
         _text(domain, "title", title)
-    metadata = Metadata(spec.cloud, spec.digest, spec.label, hard_reboots, soft_reboots)
+    metadata = renewed(spec, known)
     SubElement(domain, "metadata").append(_metadata_element(metadata, _ELEMENT))
     _text(domain, "memory", str(spec.ram), unit="MiB")
     _text(domain, "vcpu", str(spec.vcpus))
@@ -71,9 +78,21 @@ def domain_xml(spec: DomainSpec, hard_reboots: int = 0, soft_reboots: int = 0) -
     return ElementTree.tostring(domain, encoding="unicode")
 
 
+def renewed(spec: DomainSpec, known: Metadata | None) -> Metadata:
+    """The metadata of a specification, with the generations that the domain has carried so far."""
+    if known is None:
+        return Metadata(spec.cloud, spec.digest, spec.label)
+    return replace(known, cloud=spec.cloud, digest=spec.digest, label=spec.label)
+
+
 def disk_xml(disk: Disk) -> str:
     """One disk, as it is plugged into a running domain."""
     return ElementTree.tostring(devices.disk(disk), encoding="unicode")
+
+
+def nic_xml(nic: Nic, datapath: str) -> str:
+    """One interface, as it is plugged into a running domain."""
+    return ElementTree.tostring(devices.interface(nic, datapath), encoding="unicode")
 
 
 def metadata_xml(metadata: Metadata) -> str:
@@ -91,17 +110,15 @@ def parse_domain(xml: str) -> Parsed:
     domain = ElementTree.fromstring(xml)
     own = domain.find(f"metadata/{_ELEMENT}")
     serials = (disk.findtext("serial") for disk in domain.iterfind("devices/disk"))
-    ports = (
-        parameters.get("interfaceid")
-        for parameters in domain.iterfind("devices/interface/virtualport/parameters")
-    )
+    ports = {port: _is_linked(nic) for nic in _nics(domain) if (port := _port_of(nic))}
     return Parsed(
         name=domain.findtext("name", ""),
         metadata=None if own is None else _read_metadata(own),
         vcpus=int(domain.findtext("vcpu", "0")),
         ram=_mebibytes(domain.find("memory")),
         disks=frozenset(serial for serial in serials if serial),
-        nics=frozenset(port for port in ports if port),
+        nics=frozenset(ports),
+        unlinked=frozenset(port for port, linked in ports.items() if not linked),
     )
 
 
@@ -111,6 +128,40 @@ def find_disk(xml: str, serial: str) -> str | None:
         if disk.findtext("serial") == serial:
             return ElementTree.tostring(disk, encoding="unicode")
     return None
+
+
+def find_nic(xml: str, port_id: str) -> str | None:
+    """The XML of a domain's interface with this port, or None."""
+    for nic in _nics(ElementTree.fromstring(xml)):
+        if _port_of(nic) == port_id:
+            return ElementTree.tostring(nic, encoding="unicode")
+    return None
+
+
+def with_link(xml: str, port_id: str, up: bool) -> str | None:
+    """The XML of the domain's interface with its link so; None where it is so, or is not there."""
+    for nic in _nics(ElementTree.fromstring(xml)):
+        if _port_of(nic) == port_id and _is_linked(nic) != up:
+            link = nic.find("link")
+            if link is None:
+                link = SubElement(nic, "link")
+            link.set("state", "up" if up else "down")
+            return ElementTree.tostring(nic, encoding="unicode")
+    return None
+
+
+def _nics(domain: Element) -> Iterator[Element]:
+    return domain.iterfind("devices/interface")
+
+
+def _port_of(nic: Element) -> str:
+    parameters = nic.find("virtualport/parameters")
+    return "" if parameters is None else parameters.get("interfaceid", "")
+
+
+def _is_linked(nic: Element) -> bool:
+    link = nic.find("link")
+    return link is None or link.get("state") != "down"
 
 
 def _boot(spec: DomainSpec) -> Element:
@@ -134,6 +185,7 @@ def _metadata_element(metadata: Metadata, tag: str) -> Element:
         digest=metadata.digest,
         hard_reboots=str(metadata.hard_reboots),
         soft_reboots=str(metadata.soft_reboots),
+        launches=str(metadata.launches),
     )
     element.text = _clean(metadata.label)
     return element
@@ -146,6 +198,7 @@ def _read_metadata(element: Element) -> Metadata:
         label=element.text or "",
         hard_reboots=_number(element.get("hard_reboots")),
         soft_reboots=_number(element.get("soft_reboots")),
+        launches=_number(element.get("launches")),
     )
 
 

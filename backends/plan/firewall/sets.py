@@ -53,7 +53,7 @@ def plugs(records: Records, facts: OvsFacts, settings: Settings) -> list[Plug]:
         if (
             seen is None
             or port.absent
-            or not port.admin_state_up
+            or not is_up(port, records)
             or seen.bridge != settings.bridge
             or seen.ofport < 1
             or seen.labels.get(IFACE_ID) != port.id
@@ -67,6 +67,11 @@ def plugs(records: Records, facts: OvsFacts, settings: Settings) -> list[Plug]:
             )
         )  # fmt: skip
     return found
+
+
+def is_up(port: Port, records: Records) -> bool:
+    """Whether anything passes it: it may be switched off, or its network."""
+    return port.admin_state_up and records.networks[port.network_id].admin_state_up
 
 
 def is_filtered(port: Port) -> bool:
