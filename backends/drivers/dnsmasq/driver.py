@@ -6,10 +6,10 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from backends.drivers.daemon import Daemon, at_home
 from backends.drivers.dnsmasq import leases
-from backends.drivers.dnsmasq.config import CONFIG, FILES, HOSTS, LEASES, leasable
+from backends.drivers.dnsmasq.config import CONFIG, FILES, HOSTS, LEASES, PID, leasable
 from backends.drivers.dnsmasq.facts import Dhcp, Lease
-from backends.drivers.dnsmasq.process import Process
 from backends.drivers.dnsmasq.steps import Files, ServeDhcp, StopDhcp, digest
 from backends.drivers.step import Progress, Step
 from backends.hosts import Host
@@ -42,10 +42,10 @@ class DnsmasqDriver:
     def facts(self, network_ids: Collection[str]) -> Mapping[str, Dhcp]:
         """Of those networks, the ones that have DHCP files."""
         found = {each: self._look(each) for each in network_ids if self._is_there(each)}
-        running = {each.network_id: each.pid for each in found.values() if each.pid is not None}
-        at_home = self._at_home(running)
+        running = {e.pid: self._namespace(e.network_id) for e in found.values() if e.pid}
+        there = at_home(self._host, running)
         return {
-            each.network_id: each if each.pid in at_home else replace(each, pid=None, loaded="")
+            each.network_id: each if each.pid in there else replace(each, pid=None, loaded="")
             for each in found.values()
         }
 
@@ -84,7 +84,7 @@ class DnsmasqDriver:
         self._host.remove(folder / _LOADED)
         for name, text in step.files:
             self._host.write_text(folder / name, text, _FILE_MODE)
-        process = Process(self._host, folder, step.namespace)
+        process = self._daemon(step.network_id, step.namespace)
         hosts = leasable(dict(step.files)[HOSTS])
         releases = any(leases.gone(each, hosts) for each in self.leases(step.network_id))
         if now.pid is not None and same_config and not releases:
@@ -94,7 +94,7 @@ class DnsmasqDriver:
             pid = self._restart(process, folder, hosts)
         self._host.write_text(folder / _LOADED, f"{pid} {wanted} {config}\n")
 
-    def _restart(self, process: Process, folder: Path, hosts: Collection[tuple[str, str]]) -> int:
+    def _restart(self, process: Daemon, folder: Path, hosts: Collection[tuple[str, str]]) -> int:
         """A new process, whose lease file has no lease that is no longer wanted.
 
         dnsmasq keeps its leases in memory and gives none back when its hosts file changes; an
@@ -108,7 +108,7 @@ class DnsmasqDriver:
         return process.start()
 
     def _stop(self, network_id: str) -> None:
-        self._process(network_id).stop()
+        self._daemon(network_id).stop()
         self._host.remove_tree(self._folder(network_id))
 
     def _look(self, network_id: str) -> Dhcp:
@@ -116,31 +116,12 @@ class DnsmasqDriver:
         texts = ((name, self._host.read_text(folder / name)) for name in FILES)
         files = tuple((name, text) for name, text in texts if text is not None)
         loaded = self._loaded(network_id)
-        pid = self._process(network_id).pid()
+        pid = self._daemon(network_id).pid()
         return Dhcp(
             network_id,
             digest(files) if files else "",
             loaded.files if pid is not None and loaded.pid == pid else "",
             pid,
-        )
-
-    def _at_home(self, pids: Mapping[str, int]) -> frozenset[int]:
-        """Those that are in the namespace that now bears their network's name.
-
-        A process outlives the name of its namespace, and then serves nobody. One stat(1) tells for
-        all of them.
-        """
-        if not pids:
-            return frozenset()
-        of_process = {each: f"/proc/{pid}/ns/net" for each, pid in pids.items()}
-        of_name = {each: f"/var/run/netns/{self._namespace(each)}" for each in pids}
-        argv = ["stat", "-L", "-c", "%n %d:%i", *of_process.values(), *of_name.values()]
-        done = self._host.run(argv, reads=True, check=False)
-        inode = dict(line.rsplit(" ", 1) for line in done.stdout.splitlines())
-        return frozenset(
-            pid
-            for each, pid in pids.items()
-            if of_name[each] in inode and inode.get(of_process[each]) == inode[of_name[each]]
         )
 
     def _loaded(self, network_id: str) -> _Loaded:
@@ -161,8 +142,12 @@ class DnsmasqDriver:
     def _folder(self, network_id: str) -> Path:
         return self._settings.dhcp(network_id)
 
-    def _process(self, network_id: str) -> Process:
-        return Process(self._host, self._folder(network_id), self._namespace(network_id))
+    def _daemon(self, network_id: str, namespace: str = "") -> Daemon:
+        folder = self._folder(network_id)
+        # It becomes a daemon only after its sockets are open and its pid is written.
+        argv = ("dnsmasq", f"--conf-file={folder / CONFIG}")
+        home = namespace or self._namespace(network_id)
+        return Daemon(self._host, home, argv, folder / PID, "dhcp")
 
     def _namespace(self, network_id: str) -> str:
         return dhcp_namespace(network_id)
