@@ -18,6 +18,7 @@ from backends.records.instance import Power
 from backends.records.network import OWNER_DHCP
 from backends.records.tables import (
     Address,
+    AddressGroup,
     Attachment,
     FloatingIp,
     Image,
@@ -30,6 +31,7 @@ from backends.records.tables import (
     SecurityGroup,
     SecurityGroupRule,
     Subnet,
+    SubnetPool,
     Volume,
 )
 from backends.services.project import add_default_group
@@ -139,6 +141,8 @@ class Salvage:
             values["name"] = f"rescued-{id_[:8]}"
         self.add(Project, [values])
         self.add(SecurityGroup, label["groups"])
+        self.add(AddressGroup, label.get("address_groups", ()))
+        self.add(SubnetPool, label.get("subnet_pools", ()))
         self.add(SecurityGroupRule, self._whole(label["rules"]))
         return True
 
@@ -170,13 +174,19 @@ class Salvage:
             return False
         self.owner(label["network"]["project_id"])
         self.add(Network, [label["network"]])
-        self.add(Subnet, label["subnets"])
+        self.add(Subnet, map(self._of_known_pool, label["subnets"]))
         if label["vlan"]:
             self._vlan(id_, label["vlan"])
         served = (key for key, port in self.labels("port") if _serves(port["port"], id_))
         for port_id in list(served):
             self.make("port", port_id)
         return True
+
+    def _of_known_pool(self, subnet: Label) -> Label:
+        """A subnet of a pool that is not there any more is one of no pool."""
+        pool = subnet.get("subnetpool_id")
+        known = bool(pool) and self.session.get(SubnetPool, pool) is not None
+        return subnet if known else {**subnet, "subnetpool_id": None}
 
     def _vlan(self, id_: str, vlan: int) -> None:
         """Its old VLAN, or a free one where another network has it by now."""

@@ -75,10 +75,18 @@ def cloud(records: Records) -> str:
 
 
 def project(records: Records, row: Project) -> str:
-    """A project with its security groups."""
+    """A project with its security groups, address groups and subnet pools."""
     groups = records.groups.get(row.id, ())
     rules = [rule for group in groups for rule in records.rules.get(group.id, ())]
-    return dump({"project": fields(row), "groups": _by(groups, "id"), "rules": _by(rules, "id")})
+    return dump(
+        {
+            "project": fields(row),
+            "groups": _by(groups, "id"),
+            "rules": _by(rules, "id"),
+            "address_groups": _by(records.address_groups.get(row.id, ()), "id"),
+            "subnet_pools": _by(records.subnet_pools.get(row.id, ()), "id"),
+        }
+    )
 
 
 def image(row: Image) -> str:

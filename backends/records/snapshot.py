@@ -11,6 +11,7 @@ from sqlmodel import Session, SQLModel, col, select
 
 from backends.records.tables import (
     Address,
+    AddressGroup,
     Attachment,
     CloudRecord,
     Domain,
@@ -27,6 +28,7 @@ from backends.records.tables import (
     SecurityGroup,
     SecurityGroupRule,
     Subnet,
+    SubnetPool,
     Volume,
 )
 from backends.records.unit import Kind, Unit
@@ -55,6 +57,8 @@ class Records:
     groups_of: dict[str, list[str]] = field(default_factory=dict)
     groups: dict[str, list[SecurityGroup]] = field(default_factory=dict)
     rules: dict[str, list[SecurityGroupRule]] = field(default_factory=dict)
+    address_groups: dict[str, list[AddressGroup]] = field(default_factory=dict)
+    subnet_pools: dict[str, list[SubnetPool]] = field(default_factory=dict)
     routers: dict[str, Router] = field(default_factory=dict)
     floats_of: dict[str, list[FloatingIp]] = field(default_factory=dict)
     floats_on: dict[str, list[FloatingIp]] = field(default_factory=dict)
@@ -217,6 +221,8 @@ class _Reader:
         records.projects = self._by_id(Project, ids)
         groups = self._rows(SecurityGroup, SecurityGroup.project_id, ids)
         records.groups = _grouped(groups, "project_id")
+        for name, table in (("address_groups", AddressGroup), ("subnet_pools", SubnetPool)):
+            setattr(records, name, _grouped(self._rows(table, table.project_id, ids), "project_id"))
         records.rules = _grouped(
             self._rows(
                 SecurityGroupRule,

@@ -41,7 +41,7 @@ from backends.services.subnet import (
     take_dhcp_address,
 )
 
-__all__ = ["NewSubnet", "Networks", "require_external"]
+__all__ = ["Networks", "NewSubnet", "require_external"]
 
 _MTU_LEAST, _MTU_MOST = 68, 9216
 

@@ -29,6 +29,7 @@ from backends.records.tables import (
     Router,
     SecurityGroup,
     SecurityGroupRule,
+    SubnetPool,
     Volume,
 )
 from backends.records.unit import Kind, Unit
@@ -246,6 +247,7 @@ def _holdings(session: Session, project_id: str) -> str:
         "routers": Router.name,
         "networks": Network.name,
         "images": Image.name,
+        "subnet pools": SubnetPool.name,
     }
     held = []
     for what, name in names.items():

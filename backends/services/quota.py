@@ -10,6 +10,7 @@ from sqlmodel import Session, col, select
 from backends.errors import Refused
 from backends.records.network import OWNER_DHCP, OWNER_FLOATING, OWNER_GATEWAY
 from backends.records.tables import (
+    AddressGroup,
     FloatingIp,
     Instance,
     Network,
@@ -19,6 +20,7 @@ from backends.records.tables import (
     SecurityGroup,
     SecurityGroupRule,
     Subnet,
+    SubnetPool,
     Volume,
 )
 
@@ -36,6 +38,8 @@ DEFAULTS: dict[str, int] = {
     "floatingips": 50,
     "security-groups": 10,
     "security-group-rules": 100,
+    "subnetpools": -1,
+    "address-groups": -1,
 }
 UNLIMITED = -1
 # What a project did not ask for as a port (Neutron gives these to no project).
@@ -106,4 +110,6 @@ def _amounts() -> dict[str, tuple[Any, Any, tuple[Any, ...]]]:
         "floatingips": (count, FloatingIp, (col(FloatingIp.absent).is_(False),)),
         "security-groups": (count, SecurityGroup, ()),
         "security-group-rules": (count, SecurityGroup, ()),
+        "subnetpools": (count, SubnetPool, ()),
+        "address-groups": (count, AddressGroup, ()),
     }

@@ -90,6 +90,7 @@ DESCRIPTION = arg("--description", default=None, help="a description")
 
 # The first word of a command: the module that has it.
 NOUNS: dict[str, str] = {
+    "address": "address_group",
     "agent": "cloud",
     "cloud": "cloud",
     "complete": "complete",

@@ -20,6 +20,8 @@ _OPTIONS = {
     "--floating-ips": "floatingips",
     "--secgroups": "security-groups",
     "--secgroup-rules": "security-group-rules",
+    "--subnetpools": "subnetpools",
+    "--address-groups": "address-groups",
 }
 
 

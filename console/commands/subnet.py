@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from console.commands import subnet_pool
 from console.commands.command import (
     ALL_PROJECTS,
     LONG,
@@ -30,7 +31,7 @@ def create(job: Job) -> Fields:
     routes = [fields_of(text, ("destination", "gateway")) for text in args.routes]
     new = NewSubnet(
         network=args.network,
-        cidr=args.range,
+        cidr=args.range or "",
         name=args.name,
         gateway=args.gateway or "auto",
         dhcp=args.dhcp is not False,
@@ -40,16 +41,20 @@ def create(job: Job) -> Fields:
             (each.get("destination", ""), each.get("gateway", "")) for each in routes
         ),
         ip_version=args.ip_version,
+        subnet_pool=args.subnet_pool or "",
+        use_default_pool=args.default_pool,
+        prefix_length=args.prefix_length,
     )
     return _fields(job.cloud.networks.create_subnet(new))
 
 
 def list_(job: Job) -> Rows:
     args = job.args
+    pool = job.cloud.subnet_pools.show(args.subnet_pool).id if args.subnet_pool else None
     rows = [
         row
         for row in job.cloud.networks.subnets(network=args.network, all_projects=args.all_projects)
-        if args.ip_version in (None, row.ip_version)
+        if args.ip_version in (None, row.ip_version) and pool in (None, row.subnetpool_id)
     ]
     if not args.long:
         cells = [(row.id, row.name, row.network_id, row.cidr) for row in rows]
@@ -101,6 +106,7 @@ def _fields(row: Subnet) -> Fields:
             "name": row.name,
             "network_id": row.network_id,
             "project_id": row.project_id,
+            "subnetpool_id": row.subnetpool_id,
         }
     )
 
@@ -121,7 +127,11 @@ COMMANDS = (
         "subnet create", create, "Give a network a range of addresses.",
         (arg("name", metavar="NAME"),
          arg("--network", required=True, help="its network (name or id)"),
-         arg("--subnet-range", dest="range", required=True, metavar="CIDR", help="its range"),
+         arg("--subnet-range", dest="range", metavar="CIDR", help="its range"),
+         arg("--subnet-pool", metavar="POOL", group="pool", help="the pool it is cut from"),
+         arg("--use-default-subnet-pool", dest="default_pool", action="store_true", group="pool",
+             help="cut it from the default pool of its IP version"),
+         arg("--prefix-length", type=int, metavar="BITS", help="how long it is, of a pool"),
          *_OPTIONS, _VERSION,
          arg("--allocation-pool", dest="pools", action="append", default=[],
              metavar="start=A,end=B", help="addresses to give out (repeat)"),
@@ -134,7 +144,8 @@ COMMANDS = (
     ),
     Command(
         "subnet list", list_, "List subnets.",
-        (LONG, ALL_PROJECTS, arg("--network", help="of this network alone"), _VERSION),
+        (LONG, ALL_PROJECTS, arg("--network", help="of this network alone"), _VERSION,
+         arg("--subnet-pool", metavar="POOL", help="cut from this pool alone")),
         shows="rows",
     ),
     Command("subnet show", show, "Show a subnet.", (name("SUBNET"),), shows="fields"),
@@ -149,4 +160,5 @@ COMMANDS = (
         "subnet delete", delete, "Delete subnets without addresses in use.",
         (names("SUBNET"),), writes=True,
     ),
+    *subnet_pool.COMMANDS,
 )  # fmt: skip
