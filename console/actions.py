@@ -204,6 +204,14 @@ _form("router.create", "c", "Create", "create")
 _form("router.interface", "i", "Add interface", "add_interface")
 _form("router.gateway", "o", "Gateway", "gateway")
 _form("router.rename", "e", "Rename", "rename")
+_verb("router.on", "n", "Switch on", lambda c, ids: c.routers.set(ids[0], admin_state_up=True))
+_verb(
+    "router.off",
+    "x",
+    "Switch off",
+    lambda cloud, ids: cloud.routers.set(ids[0], admin_state_up=False),
+    dangerous=True,
+)
 _verb(
     "router.delete",
     "ctrl+d",

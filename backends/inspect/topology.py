@@ -142,16 +142,14 @@ def _network(
 
 def _router(row: Router, found: Found) -> Node:
     differs = row.id in found.differing
-    said = []
+    said = [] if row.admin_state_up else ["switched off"]
     if row.external_network_id:
         said.append("SNAT" if row.enable_snat else "no SNAT")
     said += [f"route {each['destination']} via {each['nexthop']}" for each in row.routes[:2]]
     if len(row.routes) > 2:
         said.append(f"{len(row.routes) - 2} more routes")
-    return Node(
-        ROUTER, row.id, row.name, row.project_id, "  ".join(said), "bad" if differs else "good",
-        differs=differs,
-    )  # fmt: skip
+    tone = "bad" if differs else "good" if row.admin_state_up else "dim"
+    return Node(ROUTER, row.id, row.name, row.project_id, "  ".join(said), tone, differs=differs)
 
 
 def _instance(row: InstanceRow, known: bool) -> Node:

@@ -48,6 +48,8 @@ def plan(unit: Unit, records: Records, facts: Facts, settings: Settings) -> Unit
     router = records.routers[unit.id]
     if router.absent:
         return UnitPlan(unit, tuple(_remove(router, facts, settings)), removes=True)
+    if not router.admin_state_up:
+        return UnitPlan(unit, (*_label(router, facts), *_take_down(router, facts, settings)))
     ports = [each for each in records.ports_of.get(router.id, ()) if not each.absent]
     gateway = next((each for each in ports if each.device_owner == OWNER_GATEWAY), None)
     pairs = _pairs(router, records) if gateway else frozenset()
@@ -62,10 +64,14 @@ def plan(unit: Unit, records: Records, facts: Facts, settings: Settings) -> Unit
     return UnitPlan(unit, tuple(steps))
 
 
-def _home(router: Router, facts: Facts) -> Iterator[Step]:
+def _label(router: Router, facts: Facts) -> Iterator[Step]:
     label = labels.router(router)
     if facts.labels.get(("router", router.id)) != label:
         yield WriteLabel("router", router.id, label)
+
+
+def _home(router: Router, facts: Facts) -> Iterator[Step]:
+    yield from _label(router, facts)
     name = router_namespace(router.id)
     found = facts.namespaces.get(name)
     if found is None:
@@ -185,11 +191,16 @@ def _subnets(port: Port, records: Records) -> list[Subnet]:
     return [each for each in records.subnets.get(port.network_id, ()) if each.id in ids]
 
 
-def _remove(router: Router, facts: Facts, settings: Settings) -> Iterator[Step]:
+def _take_down(router: Router, facts: Facts, settings: Settings) -> Iterator[Step]:
+    """Everything that forwards; its namespace takes rules and connections along."""
     if router.id in facts.advertising:
         yield StopAdvertising(router.id)
     yield from _unplug(router, (), facts, settings)
     if router_namespace(router.id) in facts.namespaces:
         yield RemoveNamespace(router_namespace(router.id))
+
+
+def _remove(router: Router, facts: Facts, settings: Settings) -> Iterator[Step]:
+    yield from _take_down(router, facts, settings)
     if ("router", router.id) in facts.labels:
         yield RemoveLabel("router", router.id)

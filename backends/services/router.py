@@ -62,6 +62,7 @@ class Routers(Service):
         external: str | None = None,
         fixed: Sequence[FixedAddress] = (),
         snat: bool = True,
+        admin_state_up: bool = True,
     ) -> Router:
         """A new router, with its gateway on the `external` network where one is given.
 
@@ -78,6 +79,7 @@ class Routers(Service):
                 description=good_text(description, "description"),
                 host=self.context.settings.host,
                 enable_snat=snat,
+                admin_state_up=admin_state_up,
             )
             session.add(row)
             session.flush()
@@ -107,8 +109,12 @@ class Routers(Service):
         name: str | None = None,
         description: str | None = None,
         routes: Sequence[tuple[str, str]] | None = None,
+        admin_state_up: bool | None = None,
     ) -> Router:
         """Change a router. `routes` are all its static routes: (destination, next hop).
+
+        One that is switched off (`admin_state_up` false) forwards nothing: its namespace goes, and
+        with it the connections it knew; its records stay until it is switched on.
 
         Raises Refused `router.route.unreachable`, `router.route.twice`.
         """
@@ -119,6 +125,8 @@ class Routers(Service):
                 row.description = good_text(description, "description")
             if routes is not None:
                 row.routes = _routes(change.session, row, routes)
+            if admin_state_up is not None:
+                row.admin_state_up = admin_state_up
             return row
 
         return self._change("set", ref, act)

@@ -18,7 +18,7 @@ from console.commands.command import (
 )
 from console.commands.job import Job
 from console.commands.output import Fields, Rows
-from console.commands.values import stamp
+from console.commands.values import stamp, up
 
 if TYPE_CHECKING:
     from backends.records.router import Router
@@ -34,6 +34,7 @@ def create(job: Job) -> Fields:
         external=args.external,
         fixed=_fixed(args.fixed),
         snat=args.snat is not False,
+        admin_state_up=args.up is not False,
     )
     return _fields(job.cloud.routers.show(row.id))
 
@@ -47,13 +48,21 @@ def list_(job: Job) -> Rows:
     ]
     columns = ("ID", "Name", "Status", "State", "Project")
     if not args.long:
-        return Rows(columns, [(row.id, row.name, "ACTIVE", "UP", row.project_id) for row in rows])
+        return Rows(columns, [_row(row) for row in rows])
     views = [job.cloud.routers.show(row.id) for row in rows]
     return Rows(
         (*columns, "Routes", "External gateway info"),
-        [(view.router.id, view.router.name, "ACTIVE", "UP", view.router.project_id,
-          _routes(view.router), _gateway(view)) for view in views],
-    )  # fmt: skip
+        [(*_row(view.router), _routes(view.router), _gateway(view)) for view in views],
+    )
+
+
+def _row(row: Router) -> tuple[str, ...]:
+    return row.id, row.name, _status(row), up(row.admin_state_up), row.project_id
+
+
+def _status(row: Router) -> str:
+    """Neutron's word: one that is switched off is nowhere."""
+    return "ACTIVE" if row.admin_state_up else "DOWN"
 
 
 def show(job: Job) -> Fields:
@@ -66,8 +75,14 @@ def set_(job: Job) -> None:
     if args.routes or args.no_routes:
         kept = [] if args.no_routes else _pairs(routers.show(args.name).router)
         routes = [*kept, *(each for each in map(_route, args.routes) if each not in kept)]
-    if args.new_name is not None or args.description is not None or routes is not None:
-        routers.set(args.name, name=args.new_name, description=args.description, routes=routes)
+    if any(each is not None for each in (args.new_name, args.description, routes, args.up)):
+        routers.set(
+            args.name,
+            name=args.new_name,
+            description=args.description,
+            routes=routes,
+            admin_state_up=args.up,
+        )
     if args.external is not None or args.snat is not None or args.fixed:
         ref = args.new_name or args.name
         routers.set_gateway(ref, args.external, fixed=_fixed(args.fixed), snat=args.snat)
@@ -160,7 +175,7 @@ def _fields(view: RouterView) -> Fields:
     row = view.router
     return Fields(
         {
-            "admin_state_up": "UP",
+            "admin_state_up": up(row.admin_state_up),
             "created_at": stamp(row.created_at),
             "description": row.description,
             "external_gateway_info": _gateway(view),
@@ -174,7 +189,7 @@ def _fields(view: RouterView) -> Fields:
             "name": row.name,
             "project_id": row.project_id,
             "routes": _routes(row),
-            "status": "ACTIVE",
+            "status": _status(row),
         }
     )
 
@@ -189,6 +204,12 @@ _GATEWAY = (
     arg("--disable-snat", dest="snat", action="store_const", const=False, default=None,
         group="snat", help="guests go out as themselves"),
 )  # fmt: skip
+_STATE = (
+    arg("--enable", dest="up", action="store_const", const=True, default=None, group="state",
+        help="switch it on"),
+    arg("--disable", dest="up", action="store_const", const=False, default=None, group="state",
+        help="switch it off: it forwards nothing, its connections end"),
+)  # fmt: skip
 _SUBNET = arg("subnet", metavar="SUBNET", help="the subnet (name or id)")
 _PORT = arg("port", metavar="PORT", help="the port (name or id)")
 
@@ -201,9 +222,7 @@ def _route_option(*, required: bool = False) -> Argument:
 COMMANDS = (
     Command(
         "router create", create, "Make a router.",
-        (arg("name", metavar="NAME"), *_GATEWAY,
-         arg("--enable", action="store_true", help="accepted: it is enabled"),
-         DESCRIPTION, PROJECT),
+        (arg("name", metavar="NAME"), *_GATEWAY, *_STATE, DESCRIPTION, PROJECT),
         "router create --external-gateway public router", "fields", writes=True,
     ),
     Command(
@@ -218,7 +237,7 @@ COMMANDS = (
          _route_option(),
          arg("--no-route", dest="no_routes", action="store_true",
              help="forget the routes there were"),
-         DESCRIPTION),
+         *_STATE, DESCRIPTION),
         "router set --external-gateway public router", writes=True,
     ),
     Command(

@@ -45,6 +45,7 @@ class Routers(TablePanel):
     noun = "router"
     columns = (
         Column("name", "NAME", lambda i: i.router.name, 14, 36, "N"),
+        Column("state", "STATE", lambda i: "UP" if i.router.admin_state_up else "DOWN", 5, 5, "S"),
         Column("external", "LEADS OUT BY", lambda i: i.external or "-", 12, 20, "X"),
         Column("gateway", "GATEWAY", lambda i: ", ".join(i.gateway), 15, 40, "W"),
         Column("snat", "SNAT", lambda i: "yes" if i.router.enable_snat else "no", 4, 4),

@@ -270,3 +270,16 @@ def test_without_snat_only_floating_addresses_are_translated() -> None:
 
 def test_without_a_gateway_nothing_is_translated() -> None:
     assert "chain" not in nat.router("", "", True, [])
+
+
+def test_one_that_is_switched_off_leaves_nothing_but_its_label() -> None:
+    model, found, router = in_order()
+    router.admin_state_up = False
+    assert steps(model, found) == ["WriteLabel", "RemovePort", "RemovePort", "RemoveNamespace"]
+    while converge(model, found, SETTINGS):
+        pass
+    assert HOME not in model.namespaces
+    assert ("router", ROUTER) in model.labels
+    assert list(orphans(found, model.facts(), SETTINGS)) == []
+    router.admin_state_up = True
+    assert steps(model, found)[:3] == ["WriteLabel", "AddNamespace", "SetSysctls"]
