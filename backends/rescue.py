@@ -75,7 +75,7 @@ def _write(access: Access, machine: Machine, facts: Facts) -> Report:
                     salvage.make(kind, id_)
             for id_ in facts.volumes:
                 salvage.make("volume", id_)
-            for id_ in facts.domains:
+            for id_ in (*facts.domains, *(id_ for id_, _ in salvage.labels("instance"))):
                 salvage.make("instance", id_)
             return salvage.report
     finally:

@@ -10,7 +10,7 @@ from typing import Any
 from sqlmodel import Session, SQLModel, col, select
 
 from backends.drivers.facts import Facts
-from backends.drivers.libvirt.facts import State
+from backends.drivers.libvirt.facts import DomainFact, State
 from backends.drivers.machine import Machine
 from backends.drivers.qemu_img.config_drive import user_data
 from backends.records.identity import Domain, Project
@@ -271,10 +271,10 @@ class Salvage:
         return True
 
     def _instance(self, id_: str) -> bool:
-        """What it does now is what it should do."""
         fact = self.facts.domains.get(id_)
-        label = parse(fact.label) if fact else {}
-        if fact is None or "instance" not in label:
+        # A shelved one has no domain, and a label like other things'.
+        label = parse(fact.label) if fact else self._label("instance", id_)
+        if "instance" not in label:
             name = fact.name if fact else id_
             self.report.lost.append(f"instance {name}: its metadata is not readable")
             return False
@@ -282,12 +282,9 @@ class Salvage:
         self.owner(values["project_id"])
         if not self.make("image", values.get("image_id")):
             values["image_id"] = None
-        values |= {
-            "power": _POWER[fact.state],
-            "boots": fact.hard_reboots,
-            "soft_reboots": fact.soft_reboots,
+        values |= _power_of(fact) | {
             "made": True,
-            "user_data": user_data(self.machine.host, self.settings.instance(fact.id)),
+            "user_data": user_data(self.machine.host, self.settings.instance(id_)),
         }
         self.add(Instance, [values])
         self._plugs(id_)
@@ -298,6 +295,18 @@ class Salvage:
     def _is_free(self, volume_id: str) -> bool:
         query = select(Attachment).where(Attachment.volume_id == volume_id)
         return self.session.exec(query).first() is None
+
+
+def _power_of(fact: DomainFact | None) -> dict[str, Any]:
+    """What it does now, which is what it should do."""
+    if fact is None:
+        return {"power": Power.STOPPED}
+    return {
+        "power": _POWER[fact.state],
+        "boots": fact.hard_reboots,
+        "soft_reboots": fact.soft_reboots,
+        "launches": fact.launches,
+    }
 
 
 def parse(text: str) -> Label:

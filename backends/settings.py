@@ -9,9 +9,13 @@ from pathlib import Path
 from backends.errors import Refused
 
 DEFAULT_CLOUD = "default"
+# Where guests ask for their metadata (link-local: RFC 3927, RFC 4291).
+METADATA_ADDRESS = "169.254.169.254"
+METADATA_ADDRESS6 = "fe80::a9fe:a9fe"
 # Where Open vSwitch has its sockets, as its own tools know it (OVS_RUNDIR).
 OVS_RUN = Path("/var/run/openvswitch")
 OVERLAY = "disk.qcow2"
+RESCUE = "rescue.qcow2"
 CONSOLE_LOG = "console.log"
 _CLOUD_NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,31}")
 
@@ -46,6 +50,21 @@ class Settings:
         return self.state / "volumes"
 
     @property
+    def keys(self) -> Path:
+        """Keys of encrypted volumes."""
+        return self.state / "keys"
+
+    @property
+    def backups(self) -> Path:
+        """Containers of volume backups, unless the operator names a folder."""
+        return self.state / "backups"
+
+    @property
+    def mounts(self) -> Path:
+        """Where pools on other machines' exports are mounted."""
+        return self.run.parent / f"{self.run.name}-mounts"
+
+    @property
     def labels(self) -> Path:
         return self.state / "labels"
 
@@ -69,9 +88,9 @@ class Settings:
         """The same as text: a plan names it for every instance."""
         return f"{self.state}/instances/{instance_id}"
 
-    def overlay(self, instance_id: str) -> Path:
+    def overlay(self, instance_id: str, generation: int = 1) -> Path:
         """The instance's root disk: a qcow2 overlay on its image."""
-        return self.instance(instance_id) / OVERLAY
+        return self.instance(instance_id) / root_disk(generation)
 
     def console_log(self, instance_id: str) -> Path:
         """What the guest wrote to its serial line, kept by virtlogd."""
@@ -88,6 +107,16 @@ class Settings:
         return f"int-br-ex{self._suffix}", f"phy-br-ex{self._suffix}"
 
     @property
+    def tunnel_bridge(self) -> str:
+        """The bridge of tunnels to other hosts: `br-tun` beside `br-int`."""
+        return f"br-tun{self._suffix}"
+
+    @property
+    def tunnel_patch(self) -> tuple[str, str]:
+        """The patch ports between the two: br-int's end and br-tun's, as Neutron names them."""
+        return f"patch-tun{self._suffix}", f"patch-int{self._suffix}"
+
+    @property
     def host_table(self) -> str:
         """The cloud's nftables table in the host's own namespace."""
         return f"quarterdeck-{self.cloud}"
@@ -100,9 +129,28 @@ class Settings:
         """The folder of a router's dnsmasq, which advertises its IPv6 prefixes."""
         return self.state / "ra" / router_id
 
+    @property
+    def metadata_servers(self) -> Path:
+        """The folder of all metadata servers' folders."""
+        return self.state / "metadata"
+
+    def metadata(self, namespace: str) -> Path:
+        """The folder of a namespace's metadata server: program, what it tells, pid, log."""
+        return self.metadata_servers / namespace
+
     def dhcp(self, network_id: str) -> Path:
         """The folder of a network's dnsmasq: configuration, hosts, options, leases, pid."""
         return self.state / "dhcp" / network_id
+
+
+def root_disk(generation: int) -> str:
+    """The file's name of an instance's root disk; each generation has its own."""
+    return OVERLAY if generation == 1 else f"disk-{generation}.qcow2"
+
+
+def captured_disk(image_id: str) -> str:
+    """The file's name of a copy of an instance's root disk, which becomes an image."""
+    return f"capture-{image_id}.qcow2"
 
 
 def check_cloud_name(name: str) -> str:

@@ -17,6 +17,7 @@ from backends.drivers.ovs.steps import (
     AddBridge,
     AddPatch,
     AddPort,
+    AddTunnel,
     ForgetConnections,
     RemoveBridge,
     RemovePort,
@@ -76,6 +77,7 @@ class Model:
             self.routing.host,
             dict(self.routing.rules),
             dict(self.routing.advertising),
+            dict(self.routing.metadata),
         )
 
     @property
@@ -116,6 +118,13 @@ class Model:
             case AddPatch(bridge, name, peer, number, labels):
                 self.ports[name] = OvsPort(
                     name, bridge, ofport=number, labels=dict(labels), peer=peer
+                )
+            case AddTunnel(bridge, name, local, remote, labels):
+                number = 100 + len(self.ports)
+                if name in self.ports:
+                    number = self.ports[name].ofport
+                self.ports[name] = OvsPort(
+                    name, bridge, ofport=number, labels=dict(labels), tunnel=(local, remote)
                 )
             case RemovePort(name):
                 self.ports.pop(name, None)

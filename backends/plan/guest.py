@@ -9,7 +9,7 @@ from backends.drivers.libvirt.spec import Disk, DomainSpec, Nic
 from backends.plan import labels
 from backends.records.snapshot import Records
 from backends.records.tables import Attachment, Image, Instance, Port
-from backends.settings import CONSOLE_LOG, OVERLAY, Settings
+from backends.settings import CONSOLE_LOG, RESCUE, Settings, root_disk
 
 # A guest that is booted from kernel and ramdisk finds its disk and its console by these.
 _CMDLINE = "root=/dev/vda console=tty0 console=ttyS0"
@@ -68,14 +68,19 @@ def disk_of(attachment: Attachment, records: Records, settings: Settings) -> Dis
 def spec(instance: Instance, config: str, records: Records, settings: Settings) -> DomainSpec:
     """The domain. `config` is the digest of its config drive, empty for none."""
     folder = settings.instance_folder(instance.id)
-    disks = [Disk(f"{folder}/{OVERLAY}", "qcow2", "vda")]
+    own = f"{folder}/{root_disk(instance.disk_generation)}"
+    rescued = instance.rescue_image_id
+    disks = [Disk(f"{folder}/{RESCUE}" if rescued else own, "qcow2", "vda")]
     for attachment in sorted(records.attachments.get(instance.id, ()), key=lambda a: a.device):
         if not attachment.absent:
             disks.append(disk_of(attachment, records, settings))
     if config:
         path = f"{folder}/config-{config}.iso"
         disks.append(Disk(path, "raw", "vdz", "config-drive", read_only=True))
-    image = records.images.get(instance.image_id or "")
+    if rescued:
+        # The last of its disks, so that its volumes stay where they were.
+        disks.append(Disk(own, "qcow2", "vdy", "root-disk"))
+    image = records.images.get(rescued or instance.image_id or "")
     kernel, ramdisk, cmdline = _boot(image, settings)
     return DomainSpec(
         id=instance.id,

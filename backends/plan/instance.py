@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 
 from backends.drivers.facts import Facts
-from backends.drivers.libvirt.facts import DomainFact, State
+from backends.drivers.libvirt.facts import DomainFact, Reason, State
 from backends.drivers.libvirt.spec import DomainSpec
 from backends.drivers.libvirt.steps import (
     AttachDisk,
@@ -15,25 +16,22 @@ from backends.drivers.libvirt.steps import (
     DetachDisk,
     DetachNic,
     SetLink,
+    ShutDownDomain,
     StartDomain,
     UndefineDomain,
 )
 from backends.drivers.ovs.steps import AddPort, RemovePort
-from backends.drivers.qemu_img.steps import (
-    CreateConfigDrive,
-    CreateOverlay,
-    RemoveInstanceFiles,
-)
+from backends.drivers.qemu_img.facts import InstanceFiles
+from backends.drivers.qemu_img.steps import CreateConfigDrive, RemoveInstanceFiles
 from backends.drivers.step import Step
-from backends.plan import guest, power
+from backends.plan import guest, power, root, shelf
 from backends.plan.inner import port_labels
-from backends.plan.plan import Problem, UnitPlan
+from backends.plan.plan import UnitPlan
 from backends.records.snapshot import Records
 from backends.records.tables import Instance
 from backends.records.unit import Unit
 from backends.settings import Settings
 
-GIB = 1 << 30
 _LIVE = {State.RUNNING, State.PAUSED, State.STOPPING}
 
 
@@ -41,29 +39,29 @@ def plan(unit: Unit, records: Records, facts: Facts, settings: Settings) -> Unit
     """Steps that make the instance what its record says, or take it away."""
     instance = records.instances[unit.id]
     if instance.absent:
-        return UnitPlan(unit, tuple(_remove(instance, records, facts)), removes=True)
+        gone = (*_remove(instance, records, facts), *shelf.unlabel(instance, facts))
+        return UnitPlan(unit, gone, removes=True)
+    if instance.shelved:
+        away = (*shelf.label(instance, records, facts), *_remove(instance, records, facts))
+        return UnitPlan(unit, away)
     fact = facts.domains.get(unit.id)
-    files = facts.files.get(unit.id)
-    if instance.made and (files is None or not files.overlay):
-        lost = Problem("instance.disk.lost", f"the root disk of {instance.name} is gone")
+    files = facts.files.get(unit.id, InstanceFiles(unit.id))
+    if lost := root.problem(instance, files):
         return UnitPlan(unit, (), (lost,))
-    steps: list[Step] = []
-    if files is None or not files.overlay:
-        image = records.images.get(instance.image_id or "")
-        size = instance.disk * GIB
-        steps.append(
-            CreateOverlay(
-                unit.id, instance.image_id, image.disk_format if image else "", size
-            )
-        )  # fmt: skip
+    steps: list[Step] = list(shelf.unlabel(instance, facts))
+    if fact is not None and _has_to_stop(instance, fact, files):
+        steps.append(ShutDownDomain(unit.id))
+        fact = replace(fact, state=State.SHUTOFF, reason=Reason.UNKNOWN)
+    steps += root.made(instance, files, records)
     config = ""
     if instance.config_drive:
         config_files = guest.config_files(instance)
         config = guest.config_digest(config_files)
-        if files is None or files.config != config:
+        if files.config != config:
             steps.append(CreateConfigDrive(unit.id, config, config_files))
     spec = guest.spec(instance, config, records, settings)
     steps += _domain(spec, fact)
+    steps += root.removed(instance, files)
     power_steps, problems = power.plan(instance, fact)
     steps += power_steps
     live = fact is not None and fact.state in _LIVE
@@ -74,6 +72,12 @@ def plan(unit: Unit, records: Records, facts: Facts, settings: Settings) -> Unit
     detached = any(each.absent for each in records.attachments.get(unit.id, ()))
     settles = detached or not instance.made or any(port.leaving for port in ports)
     return UnitPlan(unit, tuple(steps), tuple(problems), settles=settles)
+
+
+def _has_to_stop(instance: Instance, fact: DomainFact, files: InstanceFiles) -> bool:
+    """Whether it runs from an older definition, or on a disk that is to be replaced."""
+    stale = fact.launches < instance.launches or root.is_lacking(instance, files)
+    return fact.state in _LIVE and stale
 
 
 def _domain(spec: DomainSpec, fact: DomainFact | None) -> list[Step]:

@@ -40,6 +40,7 @@ _LEFT_OUT = frozenset(
         "power",
         "boots",
         "soft_reboots",
+        "launches",
     }
 )
 _ENCODER = json.JSONEncoder(
@@ -75,7 +76,7 @@ def cloud(records: Records) -> str:
 
 
 def project(records: Records, row: Project) -> str:
-    """A project with its security groups, address groups and subnet pools."""
+    """A project with its security groups, address groups, QoS policies and subnet pools."""
     groups = records.groups.get(row.id, ())
     rules = [rule for group in groups for rule in records.rules.get(group.id, ())]
     return dump(
@@ -84,6 +85,15 @@ def project(records: Records, row: Project) -> str:
             "groups": _by(groups, "id"),
             "rules": _by(rules, "id"),
             "address_groups": _by(records.address_groups.get(row.id, ()), "id"),
+            "qos_policies": _by(records.qos_policies.get(row.id, ()), "id"),
+            "qos_rules": _by(
+                (
+                    rule
+                    for policy in records.qos_policies.get(row.id, ())
+                    for rule in records.qos_rules.get(policy.id, ())
+                ),
+                "id",
+            ),
             "subnet_pools": _by(records.subnet_pools.get(row.id, ()), "id"),
         }
     )
@@ -106,16 +116,19 @@ def network(records: Records, row: Network) -> str:
 
 
 def port(records: Records, row: Port) -> str:
-    """A port with its addresses and groups."""
-    return dump(
-        {
-            "port": fields(row),
-            "addresses": sorted(
-                [(each.subnet_id, each.address) for each in records.addresses.get(row.id, ())]
-            ),
-            "groups": sorted(records.groups_of.get(row.id, ())),
-        }
-    )
+    """A port with its addresses and groups, and its subports if it is a trunk's parent."""
+    label = {
+        "port": fields(row),
+        "addresses": sorted(
+            [(each.subnet_id, each.address) for each in records.addresses.get(row.id, ())]
+        ),
+        "groups": sorted(records.groups_of.get(row.id, ())),
+    }
+    trunk = records.trunks.get(row.id)
+    if trunk is not None:
+        label["trunk"] = fields(trunk)
+        label["subports"] = _by(records.subports.get(trunk.id, ()), "port_id")
+    return dump(label)
 
 
 def router(row: Router) -> str:

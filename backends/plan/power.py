@@ -57,7 +57,8 @@ def plan(instance: Instance, fact: DomainFact | None) -> tuple[list[Step], list[
 
 
 def _start(instance: Instance) -> StartDomain:
-    return StartDomain(instance.id, instance.boots, instance.soft_reboots)
+    generations = instance.boots, instance.soft_reboots, instance.launches
+    return StartDomain(instance.id, *generations)
 
 
 def _guest_decided(instance: Instance, fact: DomainFact | None) -> bool:

@@ -9,6 +9,8 @@ from typing import Any
 
 from sqlmodel import Session, SQLModel, col, select
 
+from backends.records.network import OWNER_INSTANCE, OWNER_ROUTER
+from backends.records import storage_rows
 from backends.records.tables import (
     Address,
     AddressGroup,
@@ -17,6 +19,7 @@ from backends.records.tables import (
     Domain,
     Flavor,
     FloatingIp,
+    HostRecord,
     Image,
     Instance,
     LocalVlan,
@@ -24,25 +27,41 @@ from backends.records.tables import (
     Port,
     PortSecurityGroup,
     Project,
+    QosPolicy,
+    QosRule,
     Router,
     SecurityGroup,
     SecurityGroupRule,
     Subnet,
     SubnetPool,
+    Subport,
+    Trunk,
+    QosSpec,
+    StoragePool,
     Volume,
+    VolumeBackup,
+    VolumeSnapshot,
+    VolumeType,
 )
 from backends.records.unit import Kind, Unit
+
+# Values in one query, as databases want.
+_MOST = 500
 
 
 @dataclass(slots=True)
 class Records:
     """What should be. `vlans` is of this host, by network; `groups_of` are ids by port.
 
-    `floats_of` are the floating IPs that go by a router, `floats_on` those of an external network.
+    `floats_of` are the floating IPs that go by a router, `floats_on` those of an external network,
+    `floats_to` those that are lent, by port.
+    `hosts` are all of the cloud, the oldest first.
+    `holders` are the attachments of a volume, `keys` the ids of all that a key encrypted.
     """
 
     cloud: CloudRecord
     host: str
+    hosts: dict[str, HostRecord] = field(default_factory=dict)
     domains: dict[str, Domain] = field(default_factory=dict)
     projects: dict[str, Project] = field(default_factory=dict)
     flavors: list[Flavor] = field(default_factory=list)
@@ -59,12 +78,33 @@ class Records:
     rules: dict[str, list[SecurityGroupRule]] = field(default_factory=dict)
     address_groups: dict[str, list[AddressGroup]] = field(default_factory=dict)
     subnet_pools: dict[str, list[SubnetPool]] = field(default_factory=dict)
+    # By project, by policy, by parent port, by trunk.
+    qos_policies: dict[str, list[QosPolicy]] = field(default_factory=dict)
+    qos_rules: dict[str, list[QosRule]] = field(default_factory=dict)
+    trunks: dict[str, Trunk] = field(default_factory=dict)
+    subports: dict[str, list[Subport]] = field(default_factory=dict)
     routers: dict[str, Router] = field(default_factory=dict)
     floats_of: dict[str, list[FloatingIp]] = field(default_factory=dict)
     floats_on: dict[str, list[FloatingIp]] = field(default_factory=dict)
+    floats_to: dict[str, FloatingIp] = field(default_factory=dict)
+    pools: dict[str, StoragePool] = field(default_factory=dict)
+    types: dict[str, VolumeType] = field(default_factory=dict)
+    qos: dict[str, QosSpec] = field(default_factory=dict)
     volumes: dict[str, Volume] = field(default_factory=dict)
+    snapshots: dict[str, VolumeSnapshot] = field(default_factory=dict)
+    backups: dict[str, VolumeBackup] = field(default_factory=dict)
+    holders: dict[str, list[Attachment]] = field(default_factory=dict)
+    keys: dict[str, set[str]] = field(default_factory=dict)
     attachments: dict[str, list[Attachment]] = field(default_factory=dict)
     instances: dict[str, Instance] = field(default_factory=dict)
+
+    def is_here(self, host: str) -> bool:
+        """Whether what this host has is converged on this machine; the oldest has what names none.
+
+        A cloud's only host may have changed its name.
+        """
+        first = next(iter(self.hosts), self.host)
+        return len(self.hosts) < 2 or (host or first) == self.host
 
     def units(self) -> list[Unit]:
         """Every unit there is a record of."""
@@ -74,7 +114,10 @@ class Records:
             *(Unit(Kind.IMAGE, id_) for id_ in self.images),
             *(Unit(Kind.NETWORK, id_) for id_ in self.networks),
             *(Unit(Kind.ROUTER, id_) for id_ in self.routers),
+            *(Unit(Kind.POOL, id_) for id_ in self.pools),
             *(Unit(Kind.VOLUME, id_) for id_ in self.volumes),
+            *(Unit(Kind.SNAPSHOT, id_) for id_ in self.snapshots),
+            *(Unit(Kind.BACKUP, id_) for id_ in self.backups),
             *(Unit(Kind.INSTANCE, id_) for id_ in self.instances),
             Unit(Kind.FIREWALL, self.host),
         ]
@@ -83,6 +126,8 @@ class Records:
 def read(session: Session, host: str, units: Collection[Unit] | None = None) -> Records:
     """The records of these units and of what they hang on; of everything when `units` is None."""
     records = Records(cloud=session.exec(select(CloudRecord)).one(), host=host)
+    rows = session.exec(select(HostRecord).order_by(col(HostRecord.created_at)))
+    records.hosts = {row.name: row for row in rows}
     reader = _Reader(session, records)
     if units is None:
         reader.everything()
@@ -103,6 +148,7 @@ class _Reader:
         records.volumes = self._by_id(Volume)
         records.instances = self._by_id(Instance)
         records.attachments = _grouped(self._rows(Attachment), "instance_id")
+        storage_rows.everything(records, self._rows)
         records.flavors = self._rows(Flavor)
         self._networking(None, None)
         self._routing(None, None)
@@ -120,8 +166,10 @@ class _Reader:
         records.attachments = _grouped(attachments, "instance_id")
         volumes = ids[Kind.VOLUME] | {each.volume_id for each in attachments}
         records.volumes = self._by_id(Volume, volumes)
-        images = ids[Kind.IMAGE] | {i.image_id for i in records.instances.values() if i.image_id}
-        records.images = self._by_id(Image, images)
+        used = ((i.image_id, i.rescue_image_id) for i in records.instances.values())
+        storage_rows.some(records, self._rows, ids)
+        images = ids[Kind.IMAGE] | {id_ for pair in used for id_ in pair if id_}
+        records.images |= self._by_id(Image, images)
         parts = {
             part for i in records.images.values() for part in (i.kernel_id, i.ramdisk_id) if part
         }
@@ -157,11 +205,18 @@ class _Reader:
         else:
             of_devices = self._rows(Port, Port.device_id, devices or ())
             on_networks = self._rows(Port, Port.network_id, networks)
+            # An instance is told of all its ports, by whichever network it asks.
+            guests = {each.device_id for each in on_networks if each.device_owner == OWNER_INSTANCE}
+            of_devices += self._rows(Port, Port.device_id, guests - (devices or set()))
             ports = list({port.id: port for port in (*on_networks, *of_devices)}.values())
             wanted = networks | {port.network_id for port in ports}
+            known = {port.id for port in ports}
+            ports += [each for each in self._router_ports(wanted) if each.id not in known]
             records.networks = self._by_id(Network, wanted)
             # What hangs on a port is asked for by port, but not with thousands of ids in one query.
             keys = [port.id for port in ports]
+        gates = {port.device_id for port in ports if port.device_owner == OWNER_ROUTER}
+        records.routers |= self._by_id(Router, gates - set(records.routers))
         records.ports = {port.id: port for port in ports}
         ports.sort(key=lambda port: (port.position, port.created_at, port.id))
         records.ports_on = _grouped(ports, "network_id")
@@ -172,6 +227,9 @@ class _Reader:
         for member in members:
             groups_of[member.port_id].append(member.group_id)
         records.groups_of = groups_of
+        records.trunks = {row.port_id: row for row in self._rows(Trunk, Trunk.port_id, keys)}
+        trunks = [row.id for row in records.trunks.values()]
+        records.subports = _grouped(self._rows(Subport, Subport.trunk_id, trunks), "trunk_id")
         records.subnets = _grouped(
             self._rows(Subnet, Subnet.network_id, None if keys is None else records.networks),
             "network_id",
@@ -180,8 +238,22 @@ class _Reader:
             LocalVlan, LocalVlan.network_id, None if keys is None else records.networks
         )
         records.vlans = {row.network_id: row.vlan for row in vlans if row.host == records.host}
+        lent = self._rows(FloatingIp, FloatingIp.port_id, keys)
+        records.floats_to = {row.port_id: row for row in lent if row.port_id and not row.absent}
         if networks:
             self._named(networks)
+
+    def _router_ports(self, networks: Iterable[str]) -> list[Port]:
+        """By which a network's guests ask for their metadata."""
+        query = select(Port).where(Port.device_owner == OWNER_ROUTER)
+        wanted = list(networks)
+        return [
+            port
+            for start in range(0, len(wanted), _MOST)
+            for port in self.session.exec(
+                query.where(col(Port.network_id).in_(wanted[start : start + _MOST]))
+            )
+        ]
 
     def _named(self, networks: Collection[str]) -> None:
         """The networks' DNS knows the names of all instances on them."""
@@ -223,6 +295,10 @@ class _Reader:
         records.groups = _grouped(groups, "project_id")
         for name, table in (("address_groups", AddressGroup), ("subnet_pools", SubnetPool)):
             setattr(records, name, _grouped(self._rows(table, table.project_id, ids), "project_id"))
+        policies = self._rows(QosPolicy, QosPolicy.project_id, ids)
+        records.qos_policies = _grouped(policies, "project_id")
+        held = None if ids is None else [row.id for row in policies]
+        records.qos_rules = _grouped(self._rows(QosRule, QosRule.policy_id, held), "policy_id")
         records.rules = _grouped(
             self._rows(
                 SecurityGroupRule,
@@ -243,8 +319,8 @@ class _Reader:
             return list(self.session.exec(select(table)))
         wanted = list(values)
         rows: list[Any] = []
-        for start in range(0, len(wanted), 500):
-            part = wanted[start : start + 500]
+        for start in range(0, len(wanted), _MOST):
+            part = wanted[start : start + _MOST]
             rows.extend(self.session.exec(select(table).where(col(column).in_(part))))
         return rows
 

@@ -68,7 +68,7 @@ class Instances(Service):
             flavor = Flavors(self.context).require(session, new.flavor)
             image = Images(self.context).require(session, new.image)
             check_fits_host(flavor)
-            _check_image(image, flavor)
+            check_image(image, flavor)
             wanted = {"instances": 1, "cores": flavor.vcpus, "ram": flavor.ram}
             quota.check(session, self.caller.project_id, wanted)
             key = KeyPairs(self.context).require(session, new.key) if new.key else None
@@ -229,7 +229,8 @@ def hostname_of(name: str) -> str:
     return label or "instance"
 
 
-def _check_image(image: Image, flavor: Flavor) -> None:
+def check_image(image: Image, flavor: Flavor) -> None:
+    """Whether an instance of this flavor can boot from it. Raises Refused `image.*`, `flavor.*`."""
     if image.disk_format not in _DISK_FORMATS:
         raise Refused("image.not_bootable", f"image {image.name} is a {image.disk_format}, no disk")
     if not image.imported:

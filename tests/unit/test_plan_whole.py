@@ -97,7 +97,7 @@ _LOSSES: dict[str, Damage] = {
     "dnsmasq": lambda model: model.dhcp.clear(),
     "labels": lambda model: model.labels.clear(),
     "config drives": lambda model: model.files.update(
-        {id_: type(each)(id_, each.overlay, "") for id_, each in model.files.items()}
+        {id_: type(each)(id_, each.disks, "") for id_, each in model.files.items()}
     ),
     "a domain": lambda model: model.domains.pop(INSTANCE, None),
     "all domains": lambda model: model.domains.clear(),

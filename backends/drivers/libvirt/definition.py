@@ -20,10 +20,9 @@ def define(connection: libvirt.virConnect, spec: DomainSpec) -> None:
     """
     domain = ownership.find_own(connection, spec.id, spec.cloud)
     known = ownership.read(domain) if domain is not None else None
-    hard, soft = (known.hard_reboots, known.soft_reboots) if known else (0, 0)
-    defined = connection.defineXML(xml.domain_xml(spec, hard, soft))
+    defined = connection.defineXML(xml.domain_xml(spec, known))
     if defined.isActive():
-        ownership.write(defined, xml.Metadata(spec.cloud, spec.digest, spec.label, hard, soft))
+        ownership.write(defined, xml.renewed(spec, known))
 
 
 def undefine(connection: libvirt.virConnect, domain_id: str, cloud: str) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Collection, Mapping
 from typing import TYPE_CHECKING
 
 from backends.drivers.libvirt import definition, reading, states, steps
+from backends.drivers.libvirt.backup import Backup
 from backends.drivers.libvirt.connection import Connection
 from backends.drivers.libvirt.facts import DomainFact, DomainStats, Reason, State
 from backends.drivers.libvirt.hotplug import Hotplug
@@ -37,6 +38,7 @@ class LibvirtDriver:
         steps.SaveDomain,
         steps.RebootDomain,
         steps.ResetDomain,
+        steps.BackUpDisk,
         steps.AttachDisk,
         steps.DetachDisk,
         steps.AttachNic,
@@ -50,6 +52,7 @@ class LibvirtDriver:
         self._connection = Connection(settings.libvirt_uri, read_only=host.read_only)
         self._power = Power(self._connection, settings.cloud)
         self._hotplug = Hotplug(self._connection, settings.cloud)
+        self._backup = Backup(self._connection, settings.cloud, host)
 
     def apply(self, step: Step, progress: Progress) -> None:
         if self._read_only:
@@ -61,6 +64,8 @@ class LibvirtDriver:
                 self._connection.call(
                     lambda connection: definition.undefine(connection, domain_id, self._cloud)
                 )
+            case steps.BackUpDisk(domain_id, path, target):
+                self._backup.take(domain_id, path, target, progress)
             case steps.AttachDisk(domain_id, disk):
                 self._hotplug.attach_disk(domain_id, disk)
             case steps.DetachDisk(domain_id, serial):

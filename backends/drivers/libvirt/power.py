@@ -31,7 +31,9 @@ class Power:
         self._connection = connection
         self._cloud = cloud
 
-    def start(self, domain_id: str, hard_reboots: int, soft_reboots: int) -> None:
+    def start(
+        self, domain_id: str, hard_reboots: int, soft_reboots: int, launches: int = 0
+    ) -> None:
         """Start it, unless it runs: then it was not started by this, and no reboot is done with it.
 
         The generations are noted first: killed in between, it is off, and is started again.
@@ -40,14 +42,14 @@ class Power:
         def work(domain: libvirt.virDomain) -> None:
             if domain.isActive():
                 return
-            _note(domain, hard_reboots, soft_reboots)
+            _note(domain, hard_reboots, soft_reboots, launches)
             try:
                 domain.create()
             except _libvirt_error():
                 if not domain.isActive():
                     raise
             # A restored domain brings the metadata back that it was saved with.
-            _note(domain, hard_reboots, soft_reboots)
+            _note(domain, hard_reboots, soft_reboots, launches)
 
         self._on(domain_id, work, _MEMORY_DEADLINE)
 
@@ -158,7 +160,9 @@ def _press_power_button(domain: libvirt.virDomain) -> None:
         domain.shutdown()
 
 
-def _note(domain: libvirt.virDomain, hard_reboots: int, soft_reboots: int) -> None:
+def _note(
+    domain: libvirt.virDomain, hard_reboots: int, soft_reboots: int, launches: int = 0
+) -> None:
     """Raise the generations in the metadata to these; lower ones leave them as they are."""
     known = ownership.read(domain)
     if known is None:
@@ -167,6 +171,7 @@ def _note(domain: libvirt.virDomain, hard_reboots: int, soft_reboots: int) -> No
         known,
         hard_reboots=max(known.hard_reboots, hard_reboots),
         soft_reboots=max(known.soft_reboots, soft_reboots),
+        launches=max(known.launches, launches),
     )
     if noted != known:
         ownership.write(domain, noted)

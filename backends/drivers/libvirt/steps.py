@@ -127,6 +127,22 @@ class ResetDomain:
 
 
 @dataclass(frozen=True, slots=True)
+class BackUpDisk:
+    """Copy a running domain's disk, the file `disk`, to the file `target` as it is at one moment.
+
+    A domain that does not run is left alone: its disk can be read as it is.
+    """
+
+    id: str
+    disk: str
+    target: str
+
+    @property
+    def text(self) -> str:
+        return f"copy the root disk of domain {self.id} while it runs"
+
+
+@dataclass(frozen=True, slots=True)
 class AttachDisk:
     """Plug a disk into a running domain (the definition follows by DefineDomain)."""
 

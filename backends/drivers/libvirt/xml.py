@@ -130,6 +130,15 @@ def find_disk(xml: str, serial: str) -> str | None:
     return None
 
 
+def target_of(xml: str, path: str) -> str | None:
+    """The target (`vda`) of a domain's disk that is this file, or None."""
+    for disk in ElementTree.fromstring(xml).iterfind("devices/disk"):
+        source, target = disk.find("source"), disk.find("target")
+        if source is not None and target is not None and source.get("file") == path:
+            return target.get("dev")
+    return None
+
+
 def find_nic(xml: str, port_id: str) -> str | None:
     """The XML of a domain's interface with this port, or None."""
     for nic in _nics(ElementTree.fromstring(xml)):

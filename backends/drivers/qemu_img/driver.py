@@ -9,6 +9,7 @@ from backends.drivers.qemu_img.images import ImageDescription, Images
 from backends.drivers.qemu_img.instances import InstanceFolders
 from backends.drivers.qemu_img.steps import (
     CopyDisk,
+    CopyOut,
     CreateConfigDrive,
     CreateOverlay,
     ImportImage,
@@ -30,6 +31,7 @@ class QemuImgDriver:
         RemoveImage,
         CreateOverlay,
         CopyDisk,
+        CopyOut,
         RemoveDisk,
         CreateConfigDrive,
         RemoveInstanceFiles,
@@ -51,7 +53,9 @@ class QemuImgDriver:
             case CreateOverlay():
                 self._instances.create_overlay(step)
             case CopyDisk():
-                self._instances.copy_disk(step, progress)
+                self._instances.copy_disk(step)
+            case CopyOut():
+                self._instances.copy_out(step)
             case RemoveDisk(instance_id, disk):
                 self._instances.remove_disk(instance_id, disk)
             case CreateConfigDrive():

@@ -10,13 +10,12 @@ from backends.drivers.labels.names import check_id, is_id
 from backends.drivers.qemu_img import formats
 from backends.drivers.qemu_img.facts import InstanceFiles
 from backends.drivers.qemu_img.images import Images
-from backends.drivers.qemu_img.steps import CopyDisk, CreateConfigDrive, CreateOverlay
-from backends.drivers.step import Progress
+from backends.drivers.qemu_img.steps import CopyDisk, CopyOut, CreateConfigDrive, CreateOverlay
 from backends.errors import MachineFailed, Refused
 from backends.hosts import Host, listing
 from backends.settings import Settings
 
-_DISK = re.compile(r"(disk(-\d+)?|rescue)\.qcow2")
+_DISK = re.compile(r"(disk(-\d+)?|rescue|capture-[0-9a-f-]{36})\.qcow2")
 _COPY_DEADLINE = 6 * 3600.0
 _CONFIG = "config-"
 _ISO = ".iso"
@@ -58,7 +57,7 @@ class InstanceFolders:
         self._host.run(["qemu-img", "create", "-q", "-f", "qcow2", *base, str(new), *size])
         self._publish(new, disk, "0600")
 
-    def copy_disk(self, step: CopyDisk, progress: Progress) -> None:
+    def copy_disk(self, step: CopyDisk) -> None:
         """Copy it under another name, enlarge that, then name it. Its holes stay holes."""
         disk = self._disk(step.instance_id, step.disk)
         if self._host.exists(disk):
@@ -71,6 +70,19 @@ class InstanceFolders:
         )
         self._host.run(["qemu-img", "resize", "-q", "-f", "qcow2", str(new), str(step.size)])
         self._publish(new, disk, "0600")
+
+    def copy_out(self, step: CopyOut) -> None:
+        """Flatten it under another name, then name it. QEMU refuses a disk that a guest writes."""
+        copy = self._disk(step.instance_id, step.copy)
+        if self._host.exists(copy):
+            return
+        new = self._draft(copy)
+        source = self._disk(step.instance_id, step.disk)
+        self._host.run(
+            ["qemu-img", "convert", "-f", "qcow2", "-O", "qcow2", str(source), str(new)],
+            timeout=_COPY_DEADLINE,
+        )
+        self._publish(new, copy, "0600")
 
     def remove_disk(self, instance_id: str, disk: str) -> None:
         """Remove one of its disks."""
@@ -183,7 +195,7 @@ def _files(instance_id: str, names: list[str]) -> InstanceFiles:
     digests = sorted(filter(None, map(_digest, names)))
     return InstanceFiles(
         instance_id,
-        frozenset(filter(is_disk, names)),
+        frozenset(each for each in names if is_disk(each) and not each.startswith("capture-")),
         # Two are there when a kill came between making one and removing the other: neither fits.
         config=digests[0] if len(digests) == 1 else "",
     )

@@ -5,6 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
+# The source of an image that is piped in.
+UPLOAD = "upload:"
+
 from backends.settings import OVERLAY, RESCUE
 
 
@@ -13,7 +16,8 @@ class ImportImage:
     """Bring an image in from a path or an http(s) URL: copied, hashed, checked, then renamed.
 
     `claimed` is the format the image is said to have; what is found must be the same.
-    `sha256` and `sha512`, where not empty, are what the checksums must be.
+    `sha256` and `sha512`, where not empty, are what the checksums must be. A path is read as the
+    user `uid`, None for the cloud's admin. `replace` puts it in the place of a damaged one.
     """
 
     id: str
@@ -21,10 +25,68 @@ class ImportImage:
     claimed: str
     sha256: str = ""
     sha512: str = ""
+    uid: int | None = None
+    replace: bool = False
 
     @property
     def text(self) -> str:
-        return f"import image {self.id} from {_without_password(self.source)}"
+        if self.source == UPLOAD:
+            return f"import image {self.id} from what is piped in"
+        return f"import image {self.id} from {without_password(self.source)}"
+
+
+@dataclass(frozen=True, slots=True)
+class ConvertImage:
+    """Write an image anew in another format, and put that in its place."""
+
+    id: str
+    format: str
+    to: str
+
+    @property
+    def text(self) -> str:
+        return f"convert image {self.id} from {self.format} to {self.to}"
+
+
+@dataclass(frozen=True, slots=True)
+class CloseImage:
+    """Give an image's file back to root, for QEMU to read and nobody to write."""
+
+    id: str
+
+    @property
+    def text(self) -> str:
+        return f"close image {self.id} to all writers"
+
+
+@dataclass(frozen=True, slots=True)
+class VerifyImage:
+    """Hold an image's file to its checksums, and its tables to `qemu-img check`."""
+
+    id: str
+    format: str
+    sha256: str
+    sha512: str
+
+    @property
+    def text(self) -> str:
+        return f"verify image {self.id}"
+
+
+@dataclass(frozen=True, slots=True)
+class SaveImage:
+    """Copy an image's file to a path, as the user `uid`; None is the cloud's admin.
+
+    What an earlier try left at `<path>.part` is gone on with.
+    """
+
+    id: str
+    path: str
+    uid: int | None = None
+
+    @property
+    def text(self) -> str:
+        return f"save image {self.id} as {self.path}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +137,19 @@ class CopyDisk:
 
 
 @dataclass(frozen=True, slots=True)
+class CopyOut:
+    """Copy a disk of an instance's own to a qcow2 that stands on nothing, unless that is there."""
+
+    instance_id: str
+    disk: str
+    copy: str
+
+    @property
+    def text(self) -> str:
+        return f"copy the root disk of {self.instance_id}"
+
+
+@dataclass(frozen=True, slots=True)
 class RemoveDisk:
     """Remove a disk of an instance's own."""
 
@@ -84,6 +159,68 @@ class RemoveDisk:
     @property
     def text(self) -> str:
         return f"remove {self.disk} of {self.instance_id}"
+
+
+@dataclass(frozen=True, slots=True)
+class CopyDisk:
+    """Make an instance's root disk a converted copy of an image that QEMU cannot stand on.
+
+    `size` in bytes; 0 takes the image's own.
+    """
+
+    instance_id: str
+    image_id: str
+    image_format: str
+    size: int
+
+    @property
+    def text(self) -> str:
+        return f"copy image {self.image_id} to the root disk of {self.instance_id}"
+
+
+@dataclass(frozen=True, slots=True)
+class RebaseDisk:
+    """Make the root disk of an instance that is off stand on another image; None: on nothing.
+
+    What the guest sees stays the same: the difference is copied into the disk first.
+    """
+
+    instance_id: str
+    image_id: str | None
+    image_format: str = ""
+
+    @property
+    def text(self) -> str:
+        if self.image_id is None:
+            return f"copy into the root disk of {self.instance_id} what it stands on"
+        return f"put the root disk of {self.instance_id} on image {self.image_id}"
+
+
+@dataclass(frozen=True, slots=True)
+class CheckDisk:
+    """Have QEMU read all tables of the root disk of an instance that is off."""
+
+    instance_id: str
+
+    @property
+    def text(self) -> str:
+        return f"check the root disk of {self.instance_id}"
+
+
+@dataclass(frozen=True, slots=True)
+class CommitDisk:
+    """Write an image anew with what the root disk that stands on it has changed.
+
+    The disk stands on it as before, and its guest sees the same; see EmptyDisk.
+    """
+
+    image_id: str
+    image_format: str
+    instance_id: str
+
+    @property
+    def text(self) -> str:
+        return f"write the changes of {self.instance_id} into image {self.image_id}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +254,7 @@ class RemoveInstanceFiles:
         return f"remove the files of {self.instance_id}"
 
 
-def _without_password(source: str) -> str:
+def without_password(source: str) -> str:
     """The path or URL, without a user and password that the URL may hold."""
     if "@" not in source or "://" not in source:
         return source

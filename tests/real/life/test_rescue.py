@@ -153,5 +153,5 @@ def test_files_without_a_domain_are_shown_as_orphans_and_kept(lab: Lab) -> None:
     kinds = {orphan.kind for orphan in lab.cloud.drift.show().orphans}
     assert "files" in kinds
     files: InstanceFiles = lab.cloud.machine.qemu_img.files([box.id])[box.id]
-    assert files.overlay
+    assert files.disks
     eventually(lambda: not lab.cloud.operations.list(running=True), "no operation at work")

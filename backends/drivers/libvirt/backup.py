@@ -1,0 +1,149 @@
+"""Copying a disk of a running guest as it is at one moment (libvirt's push backup).
+
+The format is libvirt's (https://libvirt.org/formatbackup.html). The job runs in QEMU: it goes on
+when who began it dies, and is begun anew then.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
+from xml.etree import ElementTree
+from xml.etree.ElementTree import Element, SubElement
+
+from backends.drivers.libvirt import ownership, xml
+from backends.drivers.libvirt.connection import Connection
+from backends.drivers.step import Progress
+from backends.errors import MachineFailed
+from backends.hosts import Host
+
+if TYPE_CHECKING:
+    import libvirt
+
+T = TypeVar("T")
+
+_POLL = 0.1
+# What follows a target's name until it is whole.
+PARTIAL = ".partial"
+
+
+class Backup:
+    """Copies disks of one cloud's running domains."""
+
+    def __init__(self, connection: Connection, cloud: str, host: Host) -> None:
+        self._connection = connection
+        self._cloud = cloud
+        self._host = host
+
+    def take(self, domain_id: str, disk: str, target: str, progress: Progress) -> None:
+        """Copy the disk whose file is `disk` to `target`, a qcow2 that stands on nothing.
+
+        Nothing is done where the target is there, or the domain does not run. The guest's agent,
+        where it answers, holds its file systems still meanwhile the moment is taken. Raises
+        MachineFailed `libvirt.backup.failed`, what `progress` raises.
+        """
+        partial = Path(target + PARTIAL)
+        if self._host.exists(Path(target)) or not self._runs(domain_id):
+            return
+        self._abort(domain_id)
+        self._host.remove(partial)
+        try:
+            self._on(domain_id, lambda domain: _begin(domain, disk, str(partial)))
+            self._wait(domain_id, progress)
+        except BaseException:
+            self._abort(domain_id)
+            self._host.remove(partial)
+            raise
+        self._host.run(["mv", "--no-target-directory", str(partial), target])
+
+    def _runs(self, domain_id: str) -> bool:
+        def work(connection: libvirt.virConnect) -> bool:
+            domain = ownership.find_own(connection, domain_id, self._cloud)
+            return domain is not None and bool(domain.isActive())
+
+        return self._connection.call(work)
+
+    def _wait(self, domain_id: str, progress: Progress) -> None:
+        while (done := self._on(domain_id, _share)) is not None:
+            progress(done)
+            time.sleep(_POLL)
+        if not self._on(domain_id, _succeeded):
+            raise MachineFailed(
+                "libvirt.backup.failed",
+                f"the copy of a disk of {domain_id} was cut short; is the file system full?",
+            )
+
+    def _abort(self, domain_id: str) -> None:
+        """End what is left of another try, or of this one."""
+        with contextlib.suppress(MachineFailed):
+            self._on(domain_id, _thaw)
+            if self._on(domain_id, _share) is not None:
+                self._on(domain_id, lambda domain: domain.abortJob())
+            while self._on(domain_id, _share) is not None:
+                time.sleep(_POLL)
+
+    def _on(self, domain_id: str, work: Callable[[libvirt.virDomain], T]) -> T:
+        return self._connection.call(
+            lambda connection: work(ownership.get_own(connection, domain_id, self._cloud))
+        )
+
+
+def backup_xml(disk: str, target: str) -> str:
+    """One disk, by its target's name, pushed to a qcow2 file."""
+    backup = Element("domainbackup", mode="push")
+    disks = SubElement(backup, "disks")
+    element = SubElement(disks, "disk", name=disk, backup="yes", type="file")
+    SubElement(element, "target", file=target)
+    SubElement(element, "driver", type="qcow2")
+    return ElementTree.tostring(backup, encoding="unicode")
+
+
+@contextlib.contextmanager
+def still(domain: libvirt.virDomain) -> Iterator[None]:
+    """Hold the guest's file systems still, where its agent answers."""
+    import libvirt
+
+    # Without an agent the copy is what a power cut would leave, which file systems live with.
+    with contextlib.suppress(libvirt.libvirtError):
+        domain.fsFreeze()
+    try:
+        yield
+    finally:
+        _thaw(domain)
+
+
+def _thaw(domain: libvirt.virDomain) -> None:
+    import libvirt
+
+    with contextlib.suppress(libvirt.libvirtError):
+        domain.fsThaw()
+
+
+def _begin(domain: libvirt.virDomain, disk: str, target: str) -> None:
+    name = xml.target_of(domain.XMLDesc(), disk)
+    if name is None:
+        raise MachineFailed("libvirt.disk.missing", f"{domain.name()} does not run on {disk}")
+    with still(domain):
+        domain.backupBegin(backup_xml(name, target), None)
+
+
+def _share(domain: libvirt.virDomain) -> float | None:
+    """How much of the job is done, 0 to 1; None where none is at work."""
+    import libvirt
+
+    if not domain.isActive():
+        return None
+    stats = domain.jobStats()
+    if stats.get("operation") != libvirt.VIR_DOMAIN_JOB_OPERATION_BACKUP:
+        return None
+    total = stats.get("disk_total", 0)
+    return stats.get("disk_processed", 0) / total if total else 0.0
+
+
+def _succeeded(domain: libvirt.virDomain) -> bool:
+    import libvirt
+
+    return bool(domain.jobStats(libvirt.VIR_DOMAIN_JOB_STATS_COMPLETED).get("success", False))
