@@ -7,8 +7,27 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import NamedTuple
 
 from backends.hosts.base import Host
+
+
+class File(NamedTuple):
+    """A plain file: `size` in bytes, `mode` its permissions."""
+
+    name: str
+    size: int
+    uid: int
+    gid: int
+    mode: int
+
+
+def files(host: Host, folder: Path) -> Iterator[File]:
+    """Each plain file in `folder`."""
+    what = "%f %s %U %G %m\\n"
+    for line in _find(host, folder, "-maxdepth", "1", "-type", "f", "-printf", what):
+        name, size, uid, gid, mode = line.rsplit(" ", 4)
+        yield File(name, int(size), int(uid), int(gid), int(mode, 8))
 
 
 def sizes(host: Host, folder: Path) -> Iterator[tuple[str, int]]:

@@ -232,7 +232,7 @@ class TestImport:
         assert described.sha512 == hashlib.sha512(content).hexdigest()
         assert driver.images() == {IMAGE: ImageFile(IMAGE, len(content))}
         assert driver.images(["absent"]) == {}
-        assert stat.S_IMODE(settings.image(IMAGE).stat().st_mode) == 0o400
+        assert stat.S_IMODE(settings.image(IMAGE).stat().st_mode) == 0o440
         assert shares == sorted(shares)
         assert shares[-1] == 1.0
         for _ in range(2):
@@ -432,7 +432,11 @@ class TestInstances:
         before = overlay.stat().st_ino
         driver.apply(step, quiet)
         assert overlay.stat().st_ino == before
-        assert driver.files() == {INSTANCE: InstanceFiles(INSTANCE, frozenset({"disk.qcow2"}))}
+        assert driver.files() == {
+            INSTANCE: InstanceFiles(
+                INSTANCE, frozenset({"disk.qcow2"}), bases={"disk.qcow2": IMAGE}
+            )
+        }
         for _ in range(2):
             driver.apply(RemoveInstanceFiles(INSTANCE), quiet)
         assert driver.files() == {}

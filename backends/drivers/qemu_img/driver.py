@@ -3,19 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
+from typing import BinaryIO
 
 from backends.drivers.qemu_img.facts import ImageFile, InstanceFiles
 from backends.drivers.qemu_img.images import ImageDescription, Images
 from backends.drivers.qemu_img.instances import InstanceFolders
+from backends.drivers.qemu_img.rebase import check_disk, rebase
+from backends.drivers.qemu_img.save import save
 from backends.drivers.qemu_img.steps import (
+    CheckDisk,
+    CloseImage,
+    ConvertImage,
     CopyDisk,
     CopyOut,
     CreateConfigDrive,
     CreateOverlay,
     ImportImage,
+    RebaseDisk,
     RemoveDisk,
     RemoveImage,
     RemoveInstanceFiles,
+    SaveImage,
+    VerifyImage,
 )
 from backends.drivers.step import Progress, Step
 from backends.errors import Refused
@@ -29,6 +38,12 @@ class QemuImgDriver:
     handles: tuple[type, ...] = (
         ImportImage,
         RemoveImage,
+        ConvertImage,
+        CloseImage,
+        VerifyImage,
+        SaveImage,
+        RebaseDisk,
+        CheckDisk,
         CreateOverlay,
         CopyDisk,
         CopyOut,
@@ -50,8 +65,20 @@ class QemuImgDriver:
                 self._images.add(step, progress)
             case RemoveImage(image_id):
                 self._images.remove(image_id)
+            case ConvertImage():
+                self._images.convert(step, progress)
+            case CloseImage(image_id):
+                self._images.close(image_id)
+            case VerifyImage():
+                self._images.verify(step, progress)
+            case SaveImage(image_id, path, uid):
+                save(self._images, image_id, path, uid, progress)
+            case RebaseDisk():
+                rebase(self._instances, step, progress)
+            case CheckDisk(instance_id, disk):
+                check_disk(self._instances, instance_id, disk)
             case CreateOverlay():
-                self._instances.create_overlay(step)
+                self._instances.create_overlay(step, progress)
             case CopyDisk():
                 self._instances.copy_disk(step)
             case CopyOut():
@@ -76,6 +103,10 @@ class QemuImgDriver:
     def describe(self, image_id: str) -> ImageDescription:
         """What the import found of an image. Raises MachineFailed `image.missing`."""
         return self._images.describe(image_id)
+
+    def offer(self, image_id: str, stream: BinaryIO) -> None:
+        """What an image's import is to read where its source is what is piped in."""
+        self._images.offer(image_id, stream)
 
     def leftovers(self) -> frozenset[str]:
         """Ids that are no image here, of which an interrupted import left something.

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,11 +22,11 @@ class ImageFile:
 class InstanceFiles:
     """What the instance's folder holds: disks by name, the digest in the config drive's name.
 
-    `base` is the id of the image that its root disk stands on, empty for none, and the path where it
-    is no image of the cloud.
+    `bases` tells by a disk's name the id of the image that it stands on, or the path of what is no
+    image of the cloud; a disk that stands on nothing is not in it.
     """
 
     id: str
     disks: frozenset[str] = frozenset()
     config: str = ""
-    base: str = ""
+    bases: Mapping[str, str] = field(default_factory=dict)

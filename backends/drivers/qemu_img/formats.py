@@ -26,6 +26,9 @@ QEMU_NAMES = {
 # What QEMU reads as it is: nothing in such a file can name another one.
 PLAIN = frozenset(("raw", "iso", "ami", "aki", "ari"))
 
+# What other systems' disks are in: read once, and never stood on.
+FOREIGN = frozenset(("vdi", "vhd", "vhdx", "vmdk"))
+
 _AT_START = (
     (b"QFI\xfb", "qcow2"),
     (b"vhdxfile", "vhdx"),

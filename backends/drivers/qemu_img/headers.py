@@ -156,9 +156,9 @@ def _check_vhdx_metadata(offset: int, read: Reader) -> None:
     table = read(offset, _VHDX_TABLE)
     if _VHDX_PARENT in table:
         raise backing("a differencing VHDX")
-    if flags := _vhdx_item(_VHDX_FILE, table, offset, read, 8):
-        if int.from_bytes(flags[4:8], "little") & _HAS_PARENT:
-            raise backing("a differencing VHDX")
+    flags = _vhdx_item(_VHDX_FILE, table, offset, read, 8)
+    if int.from_bytes(flags[4:8], "little") & _HAS_PARENT:
+        raise backing("a differencing VHDX")
     if size := _vhdx_item(_VHDX_SIZE, table, offset, read, 8):
         check_virtual_size(int.from_bytes(size, "little"))
 

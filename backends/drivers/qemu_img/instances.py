@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Collection, Mapping
 from pathlib import Path, PurePosixPath
 
 from backends.drivers.labels.names import check_id, is_id
 from backends.drivers.qemu_img import formats
+from backends.drivers.qemu_img.backing import backing_file
+from backends.drivers.qemu_img.convert import convert
 from backends.drivers.qemu_img.facts import InstanceFiles
 from backends.drivers.qemu_img.images import Images
 from backends.drivers.qemu_img.steps import CopyDisk, CopyOut, CreateConfigDrive, CreateOverlay
+from backends.drivers.step import Progress
 from backends.errors import MachineFailed, Refused
 from backends.hosts import Host, listing
 from backends.settings import Settings
@@ -42,10 +46,11 @@ class InstanceFolders:
         self._host = host
         self._images = images
 
-    def create_overlay(self, step: CreateOverlay) -> None:
+    def create_overlay(self, step: CreateOverlay, progress: Progress) -> None:
         """Make the root disk, unless there is one: it may hold what the guest wrote.
 
-        Raises MachineFailed `image.missing`; Refused `overlay.too_small`, `image.format.unknown`.
+        Raises MachineFailed `image.missing`; Refused `overlay.too_small`, `image.format.unknown`,
+        `image.expands`.
         """
         disk = self._disk(step.instance_id, step.disk)
         if self._host.exists(disk):
@@ -53,9 +58,21 @@ class InstanceFolders:
         self._host.make_dir(disk.parent)
         new = self._draft(disk)
         size = [str(step.size)] if step.size else []
-        base = self._backing(step)
-        self._host.run(["qemu-img", "create", "-q", "-f", "qcow2", *base, str(new), *size])
+        if step.image_id is not None and step.image_format in formats.FOREIGN:
+            self._copy_image(step, new, progress)
+        else:
+            base = self._backing(step)
+            self._host.run(["qemu-img", "create", "-q", "-f", "qcow2", *base, str(new), *size])
         self._publish(new, disk, "0600")
+
+    def _copy_image(self, step: CreateOverlay, new: Path, progress: Progress) -> None:
+        """What QEMU's drivers for other systems' formats read, they read once, and as nobody."""
+        image_id = step.image_id or ""
+        self._check_size(step.size, image_id)
+        os.close(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
+        convert(self._settings.image(image_id), step.image_format, new, "qcow2", progress)
+        if step.size:
+            self._host.run(["qemu-img", "resize", "-q", "-f", "qcow2", str(new), str(step.size)])
 
     def copy_disk(self, step: CopyDisk) -> None:
         """Copy it under another name, enlarge that, then name it. Its holes stay holes."""
@@ -128,7 +145,7 @@ class InstanceFolders:
         for each in ids:
             path = self._settings.instance(check_id(each))
             if self._host.exists(path):
-                found[each] = _files(each, self._host.list_dir(path))
+                found[each] = self._files(each, self._host.list_dir(path))
         return found
 
     def _find(self, folder: Path) -> Mapping[str, InstanceFiles]:
@@ -138,22 +155,43 @@ class InstanceFolders:
             instance_id, _, name = path.partition("/")
             if is_id(instance_id):
                 names.setdefault(instance_id, []).append(name)
-        return {each: _files(each, inside) for each, inside in names.items()}
+        return {each: self._files(each, inside) for each, inside in names.items()}
+
+    def _files(self, instance_id: str, names: list[str]) -> InstanceFiles:
+        digests = sorted(filter(None, map(_digest, names)))
+        disks = frozenset(filter(is_disk, names))
+        folder = self._settings.instance(instance_id)
+        bases = ((name, self._base(folder / name)) for name in disks)
+        return InstanceFiles(
+            instance_id,
+            disks,
+            # Two where a kill came between making one and removing the other: neither fits.
+            config=digests[0] if len(digests) == 1 else "",
+            bases={name: base for name, base in bases if base},
+        )
+
+    def _base(self, disk: Path) -> str:
+        """The id of the image that it stands on, or the path of something else."""
+        path = backing_file(disk)
+        return path.removeprefix(f"{self._settings.images}/")
 
     def _backing(self, step: CreateOverlay) -> list[str]:
-        if step.image_id is None:
+        if step.image_id is None or step.image_format == "iso":
             return []
         if step.image_format not in formats.QEMU_NAMES:
             raise Refused("image.format.unknown", f"{step.image_format!r} is no disk format")
-        image = self._images.describe(step.image_id)
-        if 0 < step.size < image.virtual_size:
-            raise Refused(
-                "overlay.too_small",
-                f"a disk of {step.size} bytes cannot hold image {step.image_id}, "
-                f"which needs {image.virtual_size}; use a flavor with a larger disk",
-            )
+        self._check_size(step.size, step.image_id)
         base = self._settings.image(step.image_id)
         return ["-b", str(base), "-F", formats.QEMU_NAMES[step.image_format]]
+
+    def _check_size(self, size: int, image_id: str) -> None:
+        image = self._images.describe(image_id)
+        if 0 < size < image.virtual_size:
+            raise Refused(
+                "overlay.too_small",
+                f"a disk of {size} bytes cannot hold image {image_id}, "
+                f"which needs {image.virtual_size}; use a flavor with a larger disk",
+            )
 
     def _master(self, tree: Path, target: Path) -> None:
         """Write the ISO with whichever of the two programs is there."""
@@ -166,6 +204,24 @@ class InstanceFolders:
                     continue
                 raise
             return
+
+    def disk(self, instance_id: str, name: str) -> Path:
+        """Where a disk of its own is."""
+        return self._disk(instance_id, name)
+
+    def image(self, image_id: str) -> Path:
+        """Where an image is."""
+        return self._settings.image(check_id(image_id))
+
+    def check_base(self, path: str) -> None:
+        """Raises MachineFailed where a disk names what is no image, or one that is gone."""
+        base = Path(path)
+        if base.parent != self._settings.images or not is_id(base.name):
+            raise MachineFailed(
+                "disk.base.strange", f"the disk stands on {path}, which is no image of the cloud"
+            )
+        if not self._host.exists(base):
+            raise MachineFailed("image.missing", f"image {base.name} is not on this host")
 
     def _disk(self, instance_id: str, name: str) -> Path:
         if not is_disk(name):
@@ -189,16 +245,6 @@ def _inside(name: str) -> PurePosixPath:
     if path.is_absolute() or ".." in path.parts or not path.parts or "\0" in name:
         raise Refused("config.path.invalid", f"{name[:80]!r} cannot be a file of a config drive")
     return path
-
-
-def _files(instance_id: str, names: list[str]) -> InstanceFiles:
-    digests = sorted(filter(None, map(_digest, names)))
-    return InstanceFiles(
-        instance_id,
-        frozenset(each for each in names if is_disk(each) and not each.startswith("capture-")),
-        # Two are there when a kill came between making one and removing the other: neither fits.
-        config=digests[0] if len(digests) == 1 else "",
-    )
 
 
 def is_disk(name: str) -> bool:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
+from backends.settings import OVERLAY, RESCUE
+
 # The source of an image that is piped in.
 UPLOAD = "upload:"
-
-from backends.settings import OVERLAY, RESCUE
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +104,9 @@ class RemoveImage:
 class CreateOverlay:
     """Make a disk of an instance's own: a qcow2 overlay of `size` bytes on an image.
 
-    `image_id` None makes an empty disk. `size` 0 takes the image's own. `disk` is its file's name.
+    It is a converted copy where QEMU is not to stand on the image's format, and empty beside an
+    ISO. `image_id` None makes an empty disk. `size` 0 takes the image's own. `disk` is the name of
+    its file.
     """
 
     instance_id: str
@@ -162,30 +164,14 @@ class RemoveDisk:
 
 
 @dataclass(frozen=True, slots=True)
-class CopyDisk:
-    """Make an instance's root disk a converted copy of an image that QEMU cannot stand on.
-
-    `size` in bytes; 0 takes the image's own.
-    """
-
-    instance_id: str
-    image_id: str
-    image_format: str
-    size: int
-
-    @property
-    def text(self) -> str:
-        return f"copy image {self.image_id} to the root disk of {self.instance_id}"
-
-
-@dataclass(frozen=True, slots=True)
 class RebaseDisk:
-    """Make the root disk of an instance that is off stand on another image; None: on nothing.
+    """Make a disk of an instance that is off stand on another image; None: on nothing.
 
     What the guest sees stays the same: the difference is copied into the disk first.
     """
 
     instance_id: str
+    disk: str
     image_id: str | None
     image_format: str = ""
 
@@ -198,29 +184,14 @@ class RebaseDisk:
 
 @dataclass(frozen=True, slots=True)
 class CheckDisk:
-    """Have QEMU read all tables of the root disk of an instance that is off."""
+    """Have QEMU read all tables of a disk of an instance that is off."""
 
     instance_id: str
+    disk: str
 
     @property
     def text(self) -> str:
         return f"check the root disk of {self.instance_id}"
-
-
-@dataclass(frozen=True, slots=True)
-class CommitDisk:
-    """Write an image anew with what the root disk that stands on it has changed.
-
-    The disk stands on it as before, and its guest sees the same; see EmptyDisk.
-    """
-
-    image_id: str
-    image_format: str
-    instance_id: str
-
-    @property
-    def text(self) -> str:
-        return f"write the changes of {self.instance_id} into image {self.image_id}"
 
 
 @dataclass(frozen=True, slots=True)

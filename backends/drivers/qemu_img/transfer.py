@@ -1,29 +1,23 @@
-"""Copying an image in: from a file or over HTTP, hashed on the way, holes kept."""
+"""Copying an image in one pass: read once, hashed on the way, holes kept, and gone on with."""
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
-import http.client
 import os
-import stat
-import urllib.error
-import urllib.request
-from collections.abc import Iterator
-from contextlib import contextmanager
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO, Protocol
 
+from backends.drivers.qemu_img.refusals import LARGEST, too_large
+from backends.drivers.qemu_img.source import Source
 from backends.drivers.step import Progress
-from backends.errors import MachineFailed, Refused
+from backends.errors import MachineFailed
 from backends.hosts.local import disk_error
 
-_CHUNK = 1 << 20
+_CHUNK = 4 << 20
 # The piece that becomes a hole where it holds only zeros.
 _BLOCK = 64 * 1024
 _ZEROS = bytes(_BLOCK)
-_NETWORK_SECONDS = 30.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,115 +29,128 @@ class Sums:
     sha512: str
 
 
-class _Readable(Protocol):
-    def read(self, amount: int, /) -> bytes: ...
+class Hashing:
+    """Both checksums at once, each on a processor of its own (hashlib lets go of Python's lock)."""
+
+    def __init__(self) -> None:
+        self.size = 0
+        self._sha256, self._sha512 = hashlib.sha256(), hashlib.sha512()
+        self._beside = ThreadPoolExecutor(1)
+        self._pending: Future[None] | None = None
+
+    def __enter__(self) -> Hashing:
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        self._beside.shutdown()
+
+    def update(self, chunk: bytes) -> None:
+        """More of the content."""
+        if self._pending is not None:
+            self._pending.result()
+        self._pending = self._beside.submit(self._sha512.update, chunk)
+        self._sha256.update(chunk)
+        self.size += len(chunk)
+
+    def sums(self) -> Sums:
+        """Of all that came."""
+        if self._pending is not None:
+            self._pending.result()
+        return Sums(self.size, self._sha256.hexdigest(), self._sha512.hexdigest())
 
 
-def copy_in(source: str, target: Path, progress: Progress) -> Sums:
-    """Copy `source` (a path or an http(s) URL) into the new file `target`, and sync it to disk.
+def copy_in(source: Source, target: Path, progress: Progress, *, resume: bool = False) -> Sums:
+    """Copy the source into the file `target`, and sync it to disk.
 
-    Raises Refused `image.source.invalid`, `image.source.missing`; MachineFailed
-    `image.source.failed`, `image.source.incomplete`, `disk.full`, `disk.failed`; what `progress`
-    raises. The target may then be there in part.
+    `resume` goes on after what the target has of it, which is read again for its checksums.
+    Raises MachineFailed `image.source.failed`, `image.source.incomplete`, `disk.full`,
+    `disk.failed`; Refused `image.too_large`; what `progress` raises. The target may then be there
+    in part.
     """
-    with _open_source(source) as (reader, total):
-        try:
-            flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL
-            with open(os.open(target, flags, 0o600), "wb", buffering=0) as file:
-                sums = _copy(reader, total, file, progress)
-        except OSError as error:
-            raise disk_error(error, target) from error
-    if total is not None and sums.size != total:
+    flags = os.O_RDWR | os.O_CREAT | (0 if resume else os.O_EXCL)
+    try:
+        with (
+            open(os.open(target, flags, 0o600), "r+b", buffering=0) as file,
+            Hashing() as hashing,
+        ):
+            if resume:
+                for chunk in iter(lambda: file.read(_CHUNK), b""):
+                    hashing.update(chunk)
+                    progress(_share(hashing.size, source.total))
+                source.skip(hashing.size)
+            _copy(source, file.fileno(), hashing, progress)
+            os.ftruncate(file.fileno(), hashing.size)
+            os.fsync(file.fileno())
+            sums = hashing.sums()
+    except OSError as error:
+        raise disk_error(error, target) from error
+    if source.total is not None and sums.size != source.total:
         raise MachineFailed(
             "image.source.incomplete",
-            f"only {sums.size} of {total} bytes came from the source; try again",
+            f"only {sums.size} of {source.total} bytes came from the source; try again",
         )
     return sums
 
 
-def _copy(reader: _Readable, total: int | None, file: BinaryIO, progress: Progress) -> Sums:
-    sha256, sha512 = hashlib.sha256(), hashlib.sha512()
-    size = 0
-    while chunk := _read(reader):
-        sha256.update(chunk)
-        sha512.update(chunk)
-        _write(file, chunk)
-        size += len(chunk)
-        progress(min(1.0, size / total) if total else 0.0)
-    file.truncate(size)
-    os.fsync(file.fileno())
-    return Sums(size, sha256.hexdigest(), sha512.hexdigest())
-
-
-def _read(reader: _Readable) -> bytes:
+def hash_file(path: Path, progress: Progress) -> Sums:
+    """The checksums of a file. Raises MachineFailed `disk.failed`; what `progress` raises."""
     try:
-        return reader.read(_CHUNK)
-    except (OSError, http.client.HTTPException) as error:
-        raise MachineFailed(
-            "image.source.failed", f"the source stopped in the middle ({error}); try again"
-        ) from error
-
-
-def _write(file: BinaryIO, chunk: bytes) -> None:
-    """Write it all, but leave a hole where a whole block is zeros."""
-    view = memoryview(chunk)
-    for start in range(0, len(view), _BLOCK):
-        block = view[start : start + _BLOCK]
-        if block == _ZEROS[: len(block)]:
-            file.seek(len(block), os.SEEK_CUR)
-            continue
-        while block:
-            block = block[file.write(block) :]
-
-
-@contextmanager
-def _open_source(source: str) -> Iterator[tuple[_Readable, int | None]]:
-    """What to read, and how many bytes it should be (None: it does not say)."""
-    if source.startswith(("http://", "https://")):
-        with contextlib.closing(_open_url(source)) as response:
-            length = response.headers.get("Content-Length", "")
-            yield response, int(length) if length.isdecimal() else None
-    elif source.startswith("/"):
-        with _open_file(source) as file:
-            yield file, os.fstat(file.fileno()).st_size
-    else:
-        raise Refused(
-            "image.source.invalid",
-            "an image comes from an absolute path, or from a URL that begins http:// or https://",
-        )
-
-
-def _open_file(source: str) -> BinaryIO:
-    try:
-        # A FIFO would block at opening: it is refused below.
-        descriptor = os.open(source, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+        with path.open("rb", buffering=0) as file, Hashing() as hashing:
+            total = os.fstat(file.fileno()).st_size
+            for chunk in iter(lambda: file.read(_CHUNK), b""):
+                hashing.update(chunk)
+                progress(_share(hashing.size, total))
+            return hashing.sums()
     except OSError as error:
-        raise Refused("image.source.missing", f"{source}: {error.strerror}") from error
-    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-        os.close(descriptor)
-        raise Refused("image.source.invalid", f"{source} is not a file")
-    return open(descriptor, "rb", buffering=0)
+        raise disk_error(error, path) from error
 
 
-def _open_url(source: str) -> http.client.HTTPResponse:
-    opener = urllib.request.OpenerDirector()
-    # Only these: the usual set would follow a redirect to FTP, and read local files.
-    for handler in (
-        urllib.request.ProxyHandler,
-        urllib.request.HTTPHandler,
-        urllib.request.HTTPSHandler,
-        urllib.request.HTTPDefaultErrorHandler,
-        urllib.request.HTTPRedirectHandler,
-        urllib.request.HTTPErrorProcessor,
-        urllib.request.UnknownHandler,
-    ):
-        opener.add_handler(handler())
-    try:
-        response: http.client.HTTPResponse = opener.open(source, timeout=_NETWORK_SECONDS)
-    except urllib.error.HTTPError as error:
-        raise MachineFailed(
-            "image.source.failed", f"the server answered {error.code} {error.reason}"
-        ) from error
-    except (OSError, ValueError, http.client.HTTPException) as error:
-        raise MachineFailed("image.source.failed", f"cannot fetch the image: {error}") from error
-    return response
+def same_content(first: Path, second: Path, progress: Progress) -> bool:
+    """Whether two files hold the same, byte for byte."""
+    with first.open("rb", buffering=0) as one, second.open("rb", buffering=0) as other:
+        total = os.fstat(one.fileno()).st_size
+        done = 0
+        while True:
+            left, right = one.read(_CHUNK), other.read(_CHUNK)
+            if left != right:
+                return False
+            if not left:
+                return True
+            done += len(left)
+            progress(_share(done, total))
+
+
+def _copy(source: Source, descriptor: int, hashing: Hashing, progress: Progress) -> None:
+    while chunk := source.read(_CHUNK):
+        offset = hashing.size
+        hashing.update(chunk)
+        if hashing.size > LARGEST:
+            raise too_large(f"more than {LARGEST >> 40} TiB came, and no end")
+        write_sparsely(descriptor, chunk, offset)
+        progress(_share(hashing.size, source.total))
+
+
+def write_sparsely(descriptor: int, chunk: bytes, offset: int) -> None:
+    """Write it all at an offset, but leave a hole where a whole block is zeros."""
+    begin = 0
+    for start in range(0, len(chunk), _BLOCK):
+        if chunk[start] or not _is_zero(chunk, start):
+            continue
+        _write(descriptor, chunk, begin, start, offset)
+        begin = start + _BLOCK
+    _write(descriptor, chunk, begin, len(chunk), offset)
+
+
+def _is_zero(chunk: bytes, start: int) -> bool:
+    block = chunk[start : start + _BLOCK]
+    return block == (_ZEROS if len(block) == _BLOCK else bytes(len(block)))
+
+
+def _write(descriptor: int, chunk: bytes, begin: int, end: int, offset: int) -> None:
+    with memoryview(chunk) as view:
+        while begin < end:
+            begin += os.pwrite(descriptor, view[begin:end], offset + begin)
+
+
+def _share(done: int, total: int | None) -> float:
+    return min(1.0, done / total) if total else 0.0
