@@ -17,6 +17,7 @@ from backends.context import Context
 from backends.drivers.machine import Machine
 from backends.errors import NotFound, Refused
 from backends.hosts import LocalHost
+from backends.plan.firewall.zones import usual_slot
 from backends.records.host import CloudRecord
 from backends.records.identity import DEFAULT_DOMAIN, Project, Role, RoleAssignment, User
 from backends.records.store import Store
@@ -282,6 +283,7 @@ def settings_of(access: Access, record: CloudRecord) -> Settings:
         domain_type=domain_type(),
         datapath=datapath(),
         volume_group=record.volume_group,
+        zone_slot=usual_slot(record.name) if record.zone_slot is None else record.zone_slot,
         ovs_run=access.ovs_run,
     )
 

@@ -21,6 +21,7 @@ from backends.records.store import Store
 from backends.records.unit import Kind, Unit
 from backends.services.project import add_project
 from backends.settings import OVS_RUN, check_cloud_name
+from backends.zone_slot import claimed
 
 # Name, vCPUs, RAM in MiB, disk in GiB: the sizes OpenStack shipped for years.
 FLAVORS: Sequence[tuple[str, int, int, int]] = (
@@ -34,20 +35,27 @@ FLAVORS: Sequence[tuple[str, int, int, int]] = (
 def init(access: Access, *, volume_group: str = "") -> bool:
     """Make the cloud unless it is there; whether it was made.
 
-    Raises Refused `readonly`, `caller.not_root`, `cloud.name.invalid`, `store.*`.
+    Raises Refused `readonly`, `caller.not_root`, `cloud.name.invalid`, `cloud.zones.exhausted`,
+    `store.*`.
     """
     access.check_writes("make a cloud")
     if os.geteuid() != 0:
         raise Refused("caller.not_root", "a cloud is made by root; run it with sudo")
     check_cloud_name(access.cloud)
     bridge = free_bridge(access.cloud, access.ovs_run)
+    with claimed(access) as slot:
+        return _make(access, volume_group, bridge, slot)
+
+
+def _make(access: Access, volume_group: str, bridge: str, slot: int) -> bool:
     store = Store(store_url(access))
     try:
         store.prepare()
         with store.write() as session:
             if session.exec(select(CloudRecord)).first() is not None:
                 return False
-            add_cloud(session, access.cloud, volume_group, bridge, host_name(access))
+            record = add_cloud(session, access.cloud, volume_group, bridge, host_name(access))
+            record.zone_slot = slot
             change = Change(session)
             project = add_project(change, Project(name="admin", description="The cloud's own"))
             _add_admin(session, project)

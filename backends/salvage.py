@@ -13,6 +13,7 @@ from backends.drivers.facts import Facts
 from backends.drivers.libvirt.facts import DomainFact, State
 from backends.drivers.machine import Machine
 from backends.drivers.qemu_img.config_drive import user_data
+from backends.plan.firewall.zones import last_vlan
 from backends.records.identity import Domain, Project
 from backends.records.instance import Power
 from backends.records.network import OWNER_DHCP
@@ -193,7 +194,9 @@ class Salvage:
         host = self.settings.host
         rows = self.session.exec(select(LocalVlan.vlan).where(col(LocalVlan.host) == host))
         taken = set(rows)
-        free = vlan if vlan not in taken else next(n for n in range(1, 4095) if n not in taken)
+        vlans = range(1, last_vlan(self.settings) + 1)
+        fits = vlan in vlans and vlan not in taken
+        free = vlan if fits else next(each for each in vlans if each not in taken)
         self.add(LocalVlan, [{"host": host, "vlan": free, "network_id": id_}])
 
     def _port(self, id_: str) -> bool:

@@ -38,6 +38,8 @@ class Settings:
     domain_type: str = "qemu"
     datapath: str = "netdev"
     volume_group: str = ""
+    # Which of the host's conntrack zones are its own: 0 for the default cloud, 4 to 63 for others.
+    zone_slot: int = 0
     libvirt_uri: str = "qemu:///system"
     ovs_run: Path = OVS_RUN
 

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from backends.drivers.ovs.match import Match, Part
 from backends.inspect.flows import role
 from backends.inspect.names import Names
+from backends.records.security import AddressGroup, SecurityGroup
 
 _SENDING = 81  # up to here register 5 is the sender
 _STATES = {
@@ -82,7 +83,7 @@ def _part_words(part: Part, match: Match, bridge: str, table: int, names: Names)
             return _MARKS.get(value, part.text)
         case "conj_id":
             group = names.conjunctions.get(value)
-            return f"from or to a member of group {group.name}" if group else part.text
+            return f"from or to a member of {_kind(group)} {group.name}" if group else part.text
         case "dl_dst" if part.mask is not None:
             return "to many" if value else "to one"
         case "dl_src" | "dl_dst":
@@ -134,7 +135,7 @@ def _action_words(action: str, bridge: str, table: int, names: Names) -> str:
         return _register(int(found[2]), int(found[1], 0), bridge, names)
     if found := re.fullmatch(r"conjunction\((\d+),(\d)/(\d)\)", action):
         group = names.conjunctions.get(int(found[1]))
-        name = f"remote group {group.name}" if group else f"conjunction {found[1]}"
+        name = f"remote {_kind(group)} {group.name}" if group else f"conjunction {found[1]}"
         return f"fulfils part {found[2]} of {found[3]} of {name}"
     if action.startswith("ct("):
         return _track(action)
@@ -152,6 +153,10 @@ _FIXED = {
     "FLOOD": "to all ports",
     "LOCAL": "to the host",
 }
+
+
+def _kind(group: SecurityGroup | AddressGroup) -> str:
+    return "address group" if isinstance(group, AddressGroup) else "group"
 
 
 def _pattern(action: str) -> str:

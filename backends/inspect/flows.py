@@ -118,9 +118,11 @@ def rules_of(
     found = []
     for group_id in names.records.groups_of.get(port.id, ()):
         for rule in names.records.rules.get(group_id, ()):
-            if rule.remote_group_id and rule.remote_group_id not in ids:
+            peer = groups.peers(rule)
+            if peer is not None and peer not in ids:
                 continue
-            for head, tail in groups.templates([rule], ids):
+            stateless = not names.groups[group_id].stateful
+            for head, tail in groups.templates([rule], ids, stateless=stateless):
                 if _same(f"{head}0{tail}", table, priority, wanted):
                     found.append((names.groups[group_id], rule))
                     break

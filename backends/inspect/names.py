@@ -10,7 +10,7 @@ from backends.plan.firewall import groups, sets
 from backends.plan.firewall.zones import zone
 from backends.records.network import OWNER_INSTANCE
 from backends.records.router import FloatingIp, Router
-from backends.records.security import SecurityGroup
+from backends.records.security import AddressGroup, SecurityGroup
 from backends.records.snapshot import Records
 from backends.records.tables import Instance, Network, Port
 from backends.settings import Settings
@@ -32,7 +32,8 @@ class Names:
     zones: dict[int, Network] = field(default_factory=dict)
     vlans: dict[int, Network] = field(default_factory=dict)
     groups: dict[str, SecurityGroup] = field(default_factory=dict)
-    conjunctions: dict[int, SecurityGroup] = field(default_factory=dict)
+    address_groups: dict[str, AddressGroup] = field(default_factory=dict)
+    conjunctions: dict[int, SecurityGroup | AddressGroup] = field(default_factory=dict)
     ports_at: dict[tuple[str, str], Port] = field(default_factory=dict)
     ports_by_mac: dict[str, Port] = field(default_factory=dict)
     floating: dict[str, FloatingIp] = field(default_factory=dict)
@@ -95,13 +96,14 @@ def names(records: Records, facts: OvsFacts, settings: Settings) -> Names:
         network = records.networks.get(network_id)
         if network is not None:
             found.vlans[vlan] = network
-            found.zones[zone(settings.cloud, vlan)] = network
+            found.zones[zone(settings, vlan)] = network
     for port_id, addresses in records.addresses.items():
         port = records.ports.get(port_id)
         if port is not None:
             found.ports_at.update({(port.network_id, row.address): port for row in addresses})
     found.ports_by_mac = {port.mac: port for port in records.ports.values()}
     found.groups = {group.id: group for rows in records.groups.values() for group in rows}
+    found.address_groups = {row.id: row for rows in records.address_groups.values() for row in rows}
     found.conjunctions = _conjunctions(found)
     for rows in records.floats_on.values():
         for row in rows:
@@ -111,16 +113,17 @@ def names(records: Records, facts: OvsFacts, settings: Settings) -> Names:
     return found
 
 
-def _conjunctions(found: Names) -> dict[int, SecurityGroup]:
+def _conjunctions(found: Names) -> dict[int, SecurityGroup | AddressGroup]:
     """The remote groups of plugged ports' rules, numbered as the firewall numbers them."""
     records = found.records
     remote = {
-        rule.remote_group_id
+        peer
         for (bridge, _), port in found.plugged.items()
         if bridge == found.settings.bridge and sets.is_filtered(port)
         for group in records.groups_of.get(port.id, ())
         for rule in records.rules.get(group, ())
-        if rule.remote_group_id
+        if (peer := groups.peers(rule)) is not None
     }
     numbers: Mapping[str, int] = groups.conjunction_ids(remote)
-    return {number: found.groups[id_] for id_, number in numbers.items() if id_ in found.groups}
+    known: dict[str, SecurityGroup | AddressGroup] = {**found.groups, **found.address_groups}
+    return {number: known[id_] for id_, number in numbers.items() if id_ in known}

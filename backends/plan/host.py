@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from backends.drivers.facts import Facts
 from backends.drivers.labels.steps import WriteLabel
-from backends.drivers.ovs.facts import CLOUD, KIND
+from backends.drivers.ovs.facts import CLOUD, KIND, ZONE_SLOT
 from backends.drivers.ovs.steps import AddBridge
 from backends.drivers.step import Step
 from backends.plan import labels, provider
@@ -17,7 +17,8 @@ from backends.settings import Settings
 def plan(unit: Unit, records: Records, facts: Facts, settings: Settings) -> UnitPlan:
     """Steps that bring the bridge and the cloud's label in order."""
     steps: list[Step] = []
-    owner = ((CLOUD, settings.cloud), (KIND, "bridge"))
+    slot = str(settings.zone_slot)
+    owner = ((CLOUD, settings.cloud), (KIND, "bridge"), (ZONE_SLOT, slot))
     bridge = facts.ovs.bridges.get(settings.bridge)
     if (
         bridge is None

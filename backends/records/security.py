@@ -8,8 +8,10 @@ from sqlmodel import Field, SQLModel
 from backends.records.base import identifier, json_list, timestamp
 
 # Names of protocols beside those with ports or types of their own (IANA's assigned numbers).
-PROTOCOL_NUMBERS = {"igmp": 2, "ipip": 4, "dccp": 33, "gre": 47, "esp": 50, "ah": 51, "ospf": 89,
-                    "vrrp": 112, "udplite": 136}  # fmt: skip
+PROTOCOL_NUMBERS = {"hopopt": 0, "igmp": 2, "ipip": 4, "egp": 8, "dccp": 33, "ipv6-encap": 41,
+                    "ipv6-route": 43, "ipv6-frag": 44, "rsvp": 46, "gre": 47, "esp": 50, "ah": 51,
+                    "ipv6-nonxt": 59, "ipv6-opts": 60, "ospf": 89, "vrrp": 112, "pgm": 113,
+                    "udplite": 136}  # fmt: skip
 
 
 class SecurityGroup(SQLModel, table=True):

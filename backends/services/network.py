@@ -10,6 +10,7 @@ from sqlmodel import Session, col, select
 from backends.context import Change
 from backends.doom import doom
 from backends.errors import NotFound, Refused
+from backends.plan.firewall.zones import last_vlan
 from backends.records.identity import Role
 from backends.records.network import (
     OWNER_DHCP,
@@ -24,7 +25,6 @@ from backends.services import addresses, quota
 from backends.services.base import Service, check_absent, compose, find, good_name, good_text, own
 from backends.services.own_port import instances_on
 from backends.services.provider import (
-    VLANS,
     Provider,
     check_segment,
     good_provider,
@@ -40,6 +40,7 @@ from backends.services.subnet import (
     subnet_row,
     take_dhcp_address,
 )
+from backends.settings import Settings
 
 __all__ = ["Networks", "NewSubnet", "require_external"]
 
@@ -94,7 +95,11 @@ class Networks(Service):
             session.add(row)
             session.flush()
             host = self.context.settings.host
-            session.add(LocalVlan(host=host, vlan=_free_vlan(session, host), network_id=row.id))
+            session.add(
+                LocalVlan(
+                    host=host, vlan=_free_vlan(session, self.context.settings), network_id=row.id
+                )
+            )
             change.make(Unit(Kind.NETWORK, row.id), name)
             self._touch_bridge(change, row)
             return row
@@ -361,9 +366,10 @@ def require_external(session: Session, ref: str) -> Network:
     return rows[0]
 
 
-def _free_vlan(session: Session, host: str) -> int:
+def _free_vlan(session: Session, settings: Settings) -> int:
+    host, vlans = settings.host, range(1, last_vlan(settings) + 1)
     taken = set(session.exec(select(LocalVlan.vlan).where(LocalVlan.host == host)))
-    free = next((vlan for vlan in VLANS if vlan not in taken), None)
+    free = next((vlan for vlan in vlans if vlan not in taken), None)
     if free is None:
-        raise Refused("network.vlan.exhausted", f"all {len(VLANS)} VLANs of {host} are in use")
+        raise Refused("network.vlan.exhausted", f"all {len(vlans)} VLANs of {host} are in use")
     return free

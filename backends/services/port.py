@@ -252,9 +252,15 @@ class Ports(Service):
             )
 
     def _join(self, session: Session, port: Port, groups: Sequence[str]) -> None:
-        for ref in groups:
-            group = find(session, SecurityGroup, ref, "security_group", self.caller)
-            session.add(PortSecurityGroup(port_id=port.id, group_id=group.id))
+        """Give a port these groups. Raises Refused `port.security.mixed`, as Neutron does."""
+        found = [find(session, SecurityGroup, ref, "security_group", self.caller) for ref in groups]
+        if len({group.stateful for group in found}) > 1:
+            raise Refused(
+                "port.security.mixed",
+                "a port has stateful security groups or stateless ones, not both",
+            )
+        for id_ in dict.fromkeys(group.id for group in found):
+            session.add(PortSecurityGroup(port_id=port.id, group_id=id_))
 
 
 def _check_security(session: Session, port: Port) -> None:

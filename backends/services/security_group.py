@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import ipaddress
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from sqlmodel import Session, col, select
 
@@ -13,7 +11,7 @@ from backends.errors import NotFound, Refused
 from backends.records.identity import Role
 from backends.records.network import Port
 from backends.records.security import (
-    PROTOCOL_NUMBERS,
+    AddressGroup,
     PortSecurityGroup,
     SecurityGroup,
     SecurityGroupRule,
@@ -21,43 +19,32 @@ from backends.records.security import (
 from backends.records.unit import Kind, Unit
 from backends.services import quota
 from backends.services.base import Service, find, good_name, good_text, is_id, own
+from backends.services.security_rule import PROTOCOLS, NewRule, checked
 
-PROTOCOLS = ("tcp", "udp", "icmp", "ipv6-icmp", "sctp")
-
-
-@dataclass(frozen=True, slots=True)
-class NewRule:
-    """A rule to add. Ports 1 to 65535; for ICMP `port_min` is the type, `port_max` the code."""
-
-    group: str
-    direction: str = "ingress"
-    ethertype: str = "IPv4"
-    protocol: str | None = None
-    port_min: int | None = None
-    port_max: int | None = None
-    remote_prefix: str | None = None
-    remote_group: str | None = None
-    description: str = ""
+__all__ = ["PROTOCOLS", "NewRule", "SecurityGroups"]
 
 
 class SecurityGroups(Service):
     """Security groups of the caller's project."""
 
-    def create(self, name: str, description: str = "") -> SecurityGroup:
-        """A new group that lets everything out and nothing in."""
+    def create(self, name: str, description: str = "", *, stateful: bool = True) -> SecurityGroup:
+        """A new group that lets everything out and nothing in.
+
+        Not `stateful`, its rules decide about each packet: answers take rules of their own.
+        Raises Refused `security_group.exists`.
+        """
         self.caller.require(Role.MEMBER, "create a security group")
         name = good_name(name)
 
         def act(change: Change) -> SecurityGroup:
             session, project_id = change.session, self.caller.project_id
-            quota.check(session, project_id, {"security-groups": 1})
-            query = select(SecurityGroup).where(
-                SecurityGroup.project_id == project_id, SecurityGroup.name == name
-            )
-            if session.exec(query).first():
-                raise Refused("security_group.exists", f"there is a security group {name} already")
+            quota.check(session, project_id, {"security-groups": 1, "security-group-rules": 2})
+            _check_free(session, project_id, name)
             row = SecurityGroup(
-                project_id=project_id, name=name, description=good_text(description, "description")
+                project_id=project_id,
+                name=name,
+                description=good_text(description, "description"),
+                stateful=stateful,
             )
             session.add(row)
             session.flush()
@@ -80,15 +67,54 @@ class SecurityGroups(Service):
         with self.context.reading() as session:
             return find(session, SecurityGroup, ref, "security_group", self.caller)
 
-    def rules(self, ref: str | None = None) -> Sequence[SecurityGroupRule]:
-        """The rules of a group, or of all the caller's groups."""
+    def rules(
+        self, ref: str | None = None, *, all_projects: bool = False
+    ) -> Sequence[SecurityGroupRule]:
+        """The rules of a group, or of all the caller's groups (the admin's choice: of all)."""
         with self.context.reading() as session:
             if ref is None:
-                groups = [row.id for row in own(session, SecurityGroup, self.caller, False)]
+                groups = [row.id for row in own(session, SecurityGroup, self.caller, all_projects)]
             else:
                 groups = [find(session, SecurityGroup, ref, "security_group", self.caller).id]
             query = select(SecurityGroupRule).where(col(SecurityGroupRule.group_id).in_(groups))
             return list(session.exec(query))
+
+    def rule(self, rule_id: str) -> SecurityGroupRule:
+        """One rule by id. Raises NotFound `security_group_rule.not_found`."""
+        with self.context.reading() as session:
+            return self._rule(session, rule_id)[0]
+
+    def set(
+        self,
+        ref: str,
+        *,
+        name: str | None = None,
+        description: str | None = None,
+        stateful: bool | None = None,
+    ) -> SecurityGroup:
+        """Change a group. Raises Refused `security_group.exists`, `.default`, `.in_use`.
+
+        Whether it is stateful is changed only while no port has the group, as in Neutron.
+        """
+        self.caller.require(Role.MEMBER, "change a security group")
+
+        def act(change: Change) -> SecurityGroup:
+            session = change.session
+            row = find(session, SecurityGroup, ref, "security_group", self.caller)
+            if name is not None and (wanted := good_name(name)) != row.name:
+                if row.name == "default":
+                    raise Refused("security_group.default", "the default group keeps its name")
+                _check_free(session, row.project_id, wanted)
+                row.name = wanted
+            if description is not None:
+                row.description = good_text(description, "description")
+            if stateful is not None and stateful != row.stateful:
+                _check_no_ports(session, row)
+                row.stateful = stateful
+            self._touch(change, row)
+            return row
+
+        return self.context.perform("security_group.set", act)
 
     def delete(self, ref: str) -> None:
         """Remove a group. Raises Refused `security_group.in_use`, `security_group.default`."""
@@ -99,10 +125,7 @@ class SecurityGroups(Service):
             row = find(session, SecurityGroup, ref, "security_group", self.caller)
             if row.name == "default":
                 raise Refused("security_group.default", "the default group stays")
-            ports = select(Port.id).join(
-                PortSecurityGroup, col(PortSecurityGroup.port_id) == col(Port.id)
-            )
-            used = session.exec(ports.where(PortSecurityGroup.group_id == row.id)).all()
+            used = _ports_of(session, row)
             remote = session.exec(
                 select(SecurityGroupRule).where(
                     SecurityGroupRule.remote_group_id == row.id,
@@ -127,17 +150,12 @@ class SecurityGroups(Service):
     def add_rule(self, new: NewRule) -> SecurityGroupRule:
         """Add a rule. Raises Refused `security_group.rule.invalid`, `.exists`."""
         self.caller.require(Role.MEMBER, "create a security group rule")
-        prefix = _check(new)
+        new = checked(new)
 
         def act(change: Change) -> SecurityGroupRule:
             session = change.session
             group = find(session, SecurityGroup, new.group, "security_group", self.caller)
-            quota.check(session, self.caller.project_id, {"security-group-rules": 1})
-            remote = None
-            if new.remote_group:
-                remote = find(
-                    session, SecurityGroup, new.remote_group, "security_group", self.caller
-                )
+            quota.check(session, group.project_id, {"security-group-rules": 1})
             row = SecurityGroupRule(
                 group_id=group.id,
                 direction=new.direction,
@@ -145,8 +163,9 @@ class SecurityGroups(Service):
                 protocol=new.protocol,
                 port_min=new.port_min,
                 port_max=new.port_max,
-                remote_prefix=prefix,
-                remote_group_id=remote.id if remote else None,
+                remote_prefix=new.remote_prefix,
+                remote_group_id=self._remote(session, new.remote_group),
+                remote_address_group_id=self._addresses(session, new, group),
                 description=good_text(new.description, "description"),
             )
             _check_new(session, row)
@@ -161,15 +180,33 @@ class SecurityGroups(Service):
         self.caller.require(Role.MEMBER, "delete a security group rule")
 
         def act(change: Change) -> None:
-            session = change.session
-            row = session.get(SecurityGroupRule, rule_id) if is_id(rule_id) else None
-            group = session.get(SecurityGroup, row.group_id) if row else None
-            if row is None or group is None or not self.caller.sees(group.project_id):
-                raise NotFound("security_group_rule.not_found", f"no rule {rule_id!a} here")
-            session.delete(row)
+            row, group = self._rule(change.session, rule_id)
+            change.session.delete(row)
             self._touch(change, group)
 
         self.context.perform("security_group_rule.delete", act)
+
+    def _rule(self, session: Session, rule_id: str) -> tuple[SecurityGroupRule, SecurityGroup]:
+        row = session.get(SecurityGroupRule, rule_id) if is_id(rule_id) else None
+        group = session.get(SecurityGroup, row.group_id) if row else None
+        if row is None or group is None or not self.caller.sees(group.project_id):
+            raise NotFound("security_group_rule.not_found", f"no rule {rule_id!a} here")
+        return row, group
+
+    def _remote(self, session: Session, ref: str | None) -> str | None:
+        if not ref:
+            return None
+        return find(session, SecurityGroup, ref, "security_group", self.caller).id
+
+    def _addresses(self, session: Session, new: NewRule, group: SecurityGroup) -> str | None:
+        if not new.remote_address_group:
+            return None
+        row = find(session, AddressGroup, new.remote_address_group, "address_group", self.caller)
+        # A project's label carries its rules and what they name.
+        if row.project_id != group.project_id:
+            text = f"no address group {new.remote_address_group!a} in the project of {group.name}"
+            raise NotFound("address_group.not_found", text)
+        return row.id
 
     def _touch(self, change: Change, group: SecurityGroup) -> None:
         unit = Unit(Kind.PROJECT, group.project_id)
@@ -177,45 +214,27 @@ class SecurityGroups(Service):
         change.touch(unit, Unit(Kind.FIREWALL, self.context.settings.host))
 
 
-def _check(new: NewRule) -> str | None:
-    def refuse(text: str) -> Refused:
-        return Refused("security_group.rule.invalid", text)
-
-    if new.direction not in ("ingress", "egress") or new.ethertype not in ("IPv4", "IPv6"):
-        raise refuse("a rule is ingress or egress, IPv4 or IPv6")
-    if new.protocol is not None and not _is_protocol(new.protocol):
-        known = ", ".join((*PROTOCOLS, *PROTOCOL_NUMBERS))
-        raise refuse(f"protocol {new.protocol!a}: there are {known}, and numbers to 255")
-    if new.remote_prefix and new.remote_group:
-        raise refuse("a rule has a remote prefix or a remote group, not both")
-    ports = (new.port_min, new.port_max)
-    icmp = new.protocol in ("icmp", "ipv6-icmp")
-    if any(port is not None for port in ports):
-        if new.protocol not in PROTOCOLS:
-            raise refuse(f"a port range takes a protocol that has ports: {', '.join(PROTOCOLS)}")
-        if icmp and new.port_min is None:
-            raise refuse("an ICMP code takes a type")
-        low, high = (0, 255) if icmp else (1, 65535)
-        if any(port is not None and not low <= port <= high for port in ports):
-            raise refuse(f"{'type and code' if icmp else 'ports'} are {low} to {high}")
-        if not icmp and (None in ports or (new.port_min or 0) > (new.port_max or 0)):
-            raise refuse("a port range has a start and an end, in this order")
-    if not new.remote_prefix:
-        return None
-    if new.remote_prefix in ("0.0.0.0/0", "::/0"):
-        return new.remote_prefix
-    try:
-        network = ipaddress.ip_network(new.remote_prefix, strict=False)
-    except ValueError:
-        raise refuse(f"no prefix: {new.remote_prefix!a}") from None
-    if f"IPv{network.version}" != new.ethertype:
-        raise refuse(f"{network} is not {new.ethertype}")
-    return str(network)
+def _ports_of(session: Session, row: SecurityGroup) -> Sequence[str]:
+    """The ports that have the group."""
+    ports = select(Port.id).join(PortSecurityGroup, col(PortSecurityGroup.port_id) == col(Port.id))
+    return session.exec(ports.where(PortSecurityGroup.group_id == row.id)).all()
 
 
-def _is_protocol(text: str) -> bool:
-    number = text.isascii() and text.isdecimal() and str(int(text)) == text and int(text) <= 255
-    return number or text in PROTOCOLS or text in PROTOCOL_NUMBERS
+def _check_no_ports(session: Session, row: SecurityGroup) -> None:
+    used = _ports_of(session, row)
+    if used:
+        raise Refused(
+            "security_group.in_use",
+            f"{len(used)} ports have group {row.name}: take it from them first",
+        )
+
+
+def _check_free(session: Session, project_id: str, name: str) -> None:
+    query = select(SecurityGroup).where(
+        SecurityGroup.project_id == project_id, SecurityGroup.name == name
+    )
+    if session.exec(query).first():
+        raise Refused("security_group.exists", f"there is a security group {name} already")
 
 
 def _check_new(session: Session, row: SecurityGroupRule) -> None:
@@ -228,6 +247,7 @@ def _check_new(session: Session, row: SecurityGroupRule) -> None:
         SecurityGroupRule.port_max == row.port_max,
         SecurityGroupRule.remote_prefix == row.remote_prefix,
         SecurityGroupRule.remote_group_id == row.remote_group_id,
+        SecurityGroupRule.remote_address_group_id == row.remote_address_group_id,
     )
     if session.exec(same).first() is not None:
         raise Refused("security_group.rule.exists", "the group has this rule already")

@@ -16,14 +16,22 @@ if TYPE_CHECKING:
 
 def create(job: Job) -> Fields:
     args, groups = job.args, job.cloud.security_groups
-    return _fields(groups.create(args.name, args.description or ""), groups.rules(args.name))
+    row = groups.create(args.name, args.description or "", stateful=args.stateful is not False)
+    return _fields(row, groups.rules(row.id))
+
+
+def set_(job: Job) -> None:
+    args = job.args
+    job.cloud.security_groups.set(
+        args.name, name=args.new_name, description=args.description, stateful=args.stateful
+    )
 
 
 def list_(job: Job) -> Rows:
     rows = job.cloud.security_groups.list(all_projects=job.args.all_projects)
     return Rows(
-        ("ID", "Name", "Description", "Project"),
-        [(row.id, row.name, row.description, row.project_id) for row in rows],
+        ("ID", "Name", "Description", "Project", "Stateful"),
+        [(row.id, row.name, row.description, row.project_id, row.stateful) for row in rows],
     )
 
 
@@ -42,19 +50,17 @@ def create_rule(job: Job) -> Fields:
 
     args = job.args
     low, high = _ports(args)
-    protocol = None if args.protocol in (None, "any") else args.protocol.lower()
-    if protocol in ("icmpv6", "ipv6-icmp"):
-        protocol = "ipv6-icmp"
-    ethertype = args.ethertype or ("IPv6" if _is_v6(args.remote_ip, protocol) else "IPv4")
+    ethertype = args.ethertype or ("IPv6" if _is_v6(args.remote_ip, args.protocol) else "IPv4")
     new = NewRule(
         group=args.name,
         direction=args.direction or "ingress",
         ethertype=ethertype,
-        protocol=protocol,
+        protocol=args.protocol,
         port_min=low,
         port_max=high,
         remote_prefix=args.remote_ip,
         remote_group=args.remote_group,
+        remote_address_group=args.remote_address_group,
         description=args.description or "",
     )
     return Fields(_rule(job.cloud.security_groups.add_rule(new)))
@@ -62,16 +68,19 @@ def create_rule(job: Job) -> Fields:
 
 def list_rules(job: Job) -> Rows:
     args = job.args
+    protocol = _ALIASES.get(args.protocol, args.protocol)
     rows = [
         row
-        for row in job.cloud.security_groups.rules(args.group)
-        if args.direction in (None, row.direction) and args.protocol in (None, row.protocol)
+        for row in job.cloud.security_groups.rules(args.group, all_projects=args.all_projects)
+        if args.direction in (None, row.direction)
+        and args.ethertype in (None, row.ethertype)
+        and (protocol is None or row.protocol == (None if protocol == "any" else protocol))
     ]
     columns = ("ID", "IP Protocol", "Ethertype", "IP Range", "Port Range", "Direction",
-               "Remote Security Group")  # fmt: skip
+               "Remote Security Group", "Remote Address Group")  # fmt: skip
     cells = [
         (row.id, row.protocol, row.ethertype, _prefix(row), _port_range(row), row.direction,
-         row.remote_group_id, row.group_id)
+         row.remote_group_id, row.remote_address_group_id, row.group_id)
         for row in rows
     ]  # fmt: skip
     if args.group:
@@ -80,12 +89,7 @@ def list_rules(job: Job) -> Rows:
 
 
 def show_rule(job: Job) -> Fields:
-    from backends.errors import NotFound
-
-    for row in job.cloud.security_groups.rules():
-        if row.id == job.args.name:
-            return Fields(_rule(row))
-    raise NotFound("security_group_rule.not_found", f"no rule {job.args.name!a} here")
+    return Fields(_rule(job.cloud.security_groups.rule(job.args.name)))
 
 
 def delete_rules(job: Job) -> None:
@@ -96,7 +100,7 @@ def _ports(args: Namespace) -> tuple[int | None, int | None]:
     """`22` or `8000:8080`; for ICMP type and code."""
     from backends.errors import Usage
 
-    if args.icmp_type is not None:
+    if args.icmp_type is not None or args.icmp_code is not None:
         return args.icmp_type, args.icmp_code
     if args.dst_port is None:
         return None, None
@@ -107,7 +111,9 @@ def _ports(args: Namespace) -> tuple[int | None, int | None]:
 
 
 def _is_v6(prefix: str | None, protocol: str | None) -> bool:
-    return protocol == "ipv6-icmp" or ":" in (prefix or "")
+    """Whether the prefix or the protocol is of IPv6 alone, as the client guesses."""
+    named = (protocol or "").lower()
+    return named.startswith("ipv6") or named in ("icmpv6", "58") or ":" in (prefix or "")
 
 
 def _prefix(row: SecurityGroupRule) -> str:
@@ -134,6 +140,7 @@ def _rule(row: SecurityGroupRule) -> dict[str, object]:
         "port_range_max": row.port_max,
         "port_range_min": row.port_min,
         "protocol": row.protocol,
+        "remote_address_group_id": row.remote_address_group_id,
         "remote_group_id": row.remote_group_id,
         "remote_ip_prefix": row.remote_prefix,
         "security_group_id": row.group_id,
@@ -162,13 +169,29 @@ _DIRECTION = tuple(
         group="direction", help=text)
     for word, text in (("ingress", "what comes in (default)"), ("egress", "what goes out"))
 )  # fmt: skip
-_PROTOCOL = arg("--protocol", help="tcp, udp, icmp, ipv6-icmp, sctp, any")
+_PROTOCOL = arg("--protocol", help="tcp, udp, icmp, ipv6-icmp, sctp, vrrp..., a number, any")
+_ETHERTYPE = arg("--ethertype", choices=("IPv4", "IPv6"), metavar="IPv4|IPv6",
+                 help="which IP; guessed where it is not said")  # fmt: skip
+_STATEFUL = tuple(
+    arg(flag, dest="stateful", action="store_const", const=value, default=None, group="stateful",
+        help=text)
+    for flag, value, text in (
+        ("--stateful", True, "rules decide about connections (default)"),
+        ("--stateless", False, "rules decide about each packet: answers take rules of their own"),
+    )
+)  # fmt: skip
+_ALIASES = {"icmpv6": "ipv6-icmp", "1": "icmp", "6": "tcp", "17": "udp", "58": "ipv6-icmp"}
 
 COMMANDS = (
     Command(
         "security group create", create, "Make a group that lets everything out and nothing in.",
-        (arg("name", metavar="NAME"), DESCRIPTION, PROJECT), "security group create web", "fields",
-        writes=True,
+        (arg("name", metavar="NAME"), *_STATEFUL, DESCRIPTION, PROJECT),
+        "security group create web", "fields", writes=True,
+    ),
+    Command(
+        "security group set", set_, "Change a group; its kind only while no port has it.",
+        (name("GROUP"), arg("--name", dest="new_name", help="a new name"), *_STATEFUL, DESCRIPTION),
+        "security group set --name shop web", writes=True,
     ),
     Command(
         "security group list", list_, "List security groups.", (ALL_PROJECTS, PROJECT), shows="rows"
@@ -189,13 +212,15 @@ COMMANDS = (
          arg("--icmp-code", type=int, metavar="N", help="ICMP code"),
          arg("--remote-ip", metavar="CIDR", group="remote", help="who may"),
          arg("--remote-group", metavar="GROUP", group="remote", help="whose members may"),
-         arg("--ethertype", choices=("IPv4", "IPv6"), metavar="IPv4|IPv6"), DESCRIPTION, PROJECT),
+         arg("--remote-address-group", metavar="GROUP", group="remote",
+             help="an address group whose addresses may"),
+         _ETHERTYPE, DESCRIPTION, PROJECT),
         "security group rule create --protocol tcp --dst-port 22 default", "fields", writes=True,
     ),
     Command(
         "security group rule list", list_rules, "List the rules of a group, or of all.",
-        (arg("group", nargs="?", metavar="GROUP"), *_DIRECTION, _PROTOCOL,
-         arg("--long", action="store_true", help="accepted")),
+        (arg("group", nargs="?", metavar="GROUP"), *_DIRECTION, _PROTOCOL, _ETHERTYPE,
+         ALL_PROJECTS, PROJECT, arg("--long", action="store_true", help="accepted")),
         "security group rule list default", "rows",
     ),
     Command(

@@ -17,7 +17,7 @@ from backends.plan.firewall.ports import Plug
 from backends.plan.firewall.wanted import PortSets
 from backends.plan.firewall.zones import zone
 from backends.records.network import OWNER_INSTANCE
-from backends.records.security import SecurityGroup, SecurityGroupRule
+from backends.records.security import AddressGroup, SecurityGroup, SecurityGroupRule
 from backends.records.snapshot import Records
 from backends.records.unit import Kind, Unit
 from tests.sample_records import PROJECT, SETTINGS, add_network, add_port, ident, records
@@ -100,7 +100,7 @@ def test_a_port_that_got_another_number_has_its_own_sets_alone_written() -> None
     (port,) = found.ports_of[ident("instance", 7)]
     moved = replace(facts.ports[port.interface], ofport=999)
     step = write(found, replace(facts, ports={**facts.ports, port.interface: moved}))
-    network = sets.network_owner(zone(SETTINGS.cloud, found.vlans[port.network_id]))
+    network = sets.network_owner(zone(SETTINGS, found.vlans[port.network_id]))
     assert {each.owner for each in step.sets} == {sets.port_owner(port.id), network}
     assert len(step.swept or ()) == 2
 
@@ -175,7 +175,7 @@ def test_a_network_that_goes_takes_its_connections_along() -> None:
     for port in found.ports.values():
         port.absent = True
     forget, step = steps(found, facts)
-    assert forget == ForgetConnections(zone(SETTINGS.cloud, 1))
+    assert forget == ForgetConnections(zone(SETTINGS, 1))
     assert isinstance(step, WriteFlowSets)
 
 
@@ -219,7 +219,7 @@ def test_a_members_address_counts_on_another_network_unless_it_is_that_networks_
     found.addresses[port.id][0].address = "10.0.0.77"
     step = write(found, plugged(found))
     flows = [flow for each in step.sets for flow in each.flows if "nw_src=10.0.0.77" in flow]
-    own = zone(SETTINGS.cloud, found.vlans[far.id])
+    own = zone(SETTINGS, found.vlans[far.id])
     assert [flow for flow in flows if flow.startswith("table=82")] == [
         each for each in flows if f"reg6={own}," in each and each.startswith("table=82")
     ]
@@ -232,10 +232,78 @@ def test_allowed_addresses_are_members_addresses() -> None:
     assert "10.0.9.0/28" in members(found)
 
 
+def name_addresses(found: Records, *addresses: str) -> AddressGroup:
+    """The default group lets in these addresses."""
+    row = AddressGroup(id="offices", project_id=PROJECT, name="offices", addresses=list(addresses))
+    found.address_groups[PROJECT] = [row]
+    found.rules[GROUP].append(
+        SecurityGroupRule(
+            id="named", group_id=GROUP, direction="ingress", protocol="tcp",
+            remote_address_group_id=row.id,
+        )
+    )  # fmt: skip
+    return row
+
+
+def test_an_address_groups_flows_are_of_its_addresses_and_of_the_ports_not_of_their_pairs() -> None:
+    def count(instances: int, addresses: int) -> int:
+        found = records(instances)
+        name_addresses(found, *(f"10.9.{each}.0/24" for each in range(addresses)))
+        return sum(len(each.flows) for each in write(found, plugged(found)).sets)
+
+    plain = count(10, 0)
+    # A match of what comes in and one of the answers, for each address in each network.
+    assert count(10, 100) - plain == 200
+    assert count(20, 100) - count(10, 100) == count(20, 0) - plain
+
+
+def test_an_address_that_leaves_its_group_takes_its_own_set_along() -> None:
+    found = cloud(20)
+    row = name_addresses(found, "10.9.0.0/24", "10.9.1.7/32", "fd00::/64")
+    assert {"10.9.0.0/24", "10.9.1.7"} <= members(found)
+    facts = written(found, plugged(found))
+    row.addresses = ["10.9.0.0/24", "fd00::/64"]
+    step = write(found, facts)
+    assert "10.9.1.7" not in members(found)
+    # At most the set it was in; one that has no other member is swept alone.
+    assert len(step.sets) <= 1
+    assert len(step.swept or ()) == 1
+
+
+def test_an_address_that_is_in_groups_of_both_kinds_has_one_flow() -> None:
+    found = cloud(3)
+    name_addresses(found, "10.0.0.10/32")
+    flows = [flow for each in write(found, plugged(found)).sets for flow in each.flows]
+    (one,) = [each for each in flows if "table=82" in each and "nw_src=10.0.0.10," in each]
+    assert one.count("conjunction(") == 2
+
+
+def test_the_rules_of_a_stateless_group_look_at_packets() -> None:
+    found = cloud(2)
+    (group,) = found.groups[PROJECT]
+    group.stateful = False
+    facts = plugged(found)
+    of_ports = [plug for plug in sets.plugs(found, facts, SETTINGS) if plug.filtered]
+    assert all(plug.stateless for plug in of_ports)
+    owners = {sets.port_owner(plug.id) for plug in of_ports}
+    flows = [
+        flow
+        for each in write(found, facts).sets
+        if each.owner in owners
+        for flow in each.flows
+        if flow.startswith(("table=72", "table=82"))
+    ]
+    assert flows
+    assert not any("ct_state" in each for each in flows)
+    # Only in a rule's own direction: what answers takes a rule of its own.
+    assert sum(each.startswith("table=82") for each in flows) == len(of_ports)
+
+
 @pytest.mark.parametrize(
     "change",
     [
         {"ofport": 8},
+        {"stateless": True},
         {"zone": 4},
         {"mac": "fa:16:3e:00:00:99"},
         {"filtered": False},

@@ -4,12 +4,22 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
+from backends.errors import Refused
 from backends.plan.firewall import base, networks, ports
 from backends.plan.firewall.ports import Plug, link_local
-from backends.plan.firewall.zones import vlan, zone
+from backends.plan.firewall.zones import (
+    SLOTS,
+    last_vlan,
+    pick_slot,
+    usual_slot,
+    vlan,
+    zone,
+)
+from backends.settings import Settings
 
 MAC, OTHER = "fa:16:3e:00:00:05", "fa:16:3e:00:00:06"
 V4 = Plug("a", 5, 3, MAC, pairs=((MAC, "10.0.0.5"),))
@@ -59,6 +69,20 @@ def test_what_a_port_may_send_names_its_mac_and_address() -> None:
     assert [each for each in sent if each.startswith("priority=65,ipv6,")] == [
         f"priority=65,ipv6,{own},ipv6_src={link_local(MAC)},{track}"
     ]
+
+
+def test_a_stateless_port_is_not_tracked() -> None:
+    flows = ports.flows(replace(V4, stateless=True), [])
+    own = [each for each in of_table(flows, 71) if each.startswith("priority=65,")]
+    assert len(own) == 2
+    assert all(each.endswith("actions=resubmit(,72)") for each in own)
+    commit = "ct(commit,zone=NXM_NX_REG6[0..15])"
+    assert of_table(flows, 81)[:2] == [
+        # Who tracks what it sends has it committed where it is delivered.
+        f"priority=92,ip,reg5=5,ct_state=+trk+new,actions={commit},ct_clear,resubmit(,82)",
+        "priority=91,ip,reg5=5,actions=ct_clear,resubmit(,82)",
+    ]
+    assert not any("ct(table" in each for each in flows)
 
 
 def test_an_allowed_pair_is_a_second_identity() -> None:
@@ -151,7 +175,25 @@ def test_nobody_gets_frames_for_the_mac_of_another() -> None:
 
 
 def test_zones() -> None:
-    assert zone("default", 17) == 17
-    assert vlan(zone("another", 17)) == 17
-    assert zone("another", 17) != 17
-    assert all(0 < zone(f"cloud-{each}", 4094) <= 65535 for each in range(200))
+    default = Settings("default", Path("state"), Path("run"), "deck")
+    assert [zone(default, each) for each in (1, 17, last_vlan(default))] == [1, 17, 4094]
+    zones = set(range(1, 4095))
+    for slot in SLOTS:
+        other = replace(default, cloud="another", zone_slot=slot)
+        own = {zone(other, each) for each in range(1, last_vlan(other) + 1)}
+        assert len(own) == 1023
+        assert own.isdisjoint(zones)
+        assert {vlan(each) for each in own} == set(range(1, 1024))
+        zones |= own
+    assert max(zones) <= 65535
+
+
+def test_no_two_clouds_have_a_slot() -> None:
+    taken: dict[str, int] = {}
+    for number in range(len(SLOTS)):
+        taken[f"cloud-{number}"] = pick_slot(f"cloud-{number}", set(taken.values()))
+    assert sorted(taken.values()) == list(SLOTS)
+    with pytest.raises(Refused) as refusal:
+        pick_slot("one-more", set(taken.values()))
+    assert refusal.value.code == "cloud.zones.exhausted"
+    assert pick_slot("default", set(taken.values())) == usual_slot("default") == 0

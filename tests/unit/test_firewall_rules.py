@@ -119,6 +119,25 @@ def test_remote_groups_are_conjunctions_and_share_a_match() -> None:
     ]
 
 
+def test_an_address_group_is_a_conjunction_as_a_group_is() -> None:
+    by_address = rule(protocol="udp", remote_address_group_id="friends")
+    assert lines(by_address) == lines(rule(protocol="udp", remote_group_id="friends"))
+
+
+def test_without_state_there_are_no_replies() -> None:
+    found = [
+        f"{head}5{tail}"
+        for head, tail in groups.templates(
+            [rule(protocol="udp", port_min=53, port_max=53), rule(remote_group_id="friends")],
+            IDS, stateless=True,
+        )
+    ]  # fmt: skip
+    assert found == [
+        "table=82,priority=77,reg5=5,udp,tp_dst=53,actions=resubmit(,92)",
+        "table=82,priority=75,reg5=5,ip,actions=conjunction(7,2/2)",
+    ]
+
+
 def test_what_is_open_to_all_needs_no_group() -> None:
     open_to_all = rule(protocol="udp")
     assert lines(open_to_all, rule(protocol="udp", remote_group_id="friends")) == lines(open_to_all)

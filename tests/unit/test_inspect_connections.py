@@ -63,7 +63,7 @@ def table_of(*rows: Connection) -> Connections:
 def test_both_ends_in_a_zone_are_named() -> None:
     found = cloud()
     (network_id,) = found.networks
-    number = zone(SETTINGS.cloud, found.vlans[network_id])
+    number = zone(SETTINGS, found.vlans[network_id])
     one, two = address_of(found, 0), address_of(found, 1)
     seen = join(tcp(one, two, two, one, zone_=number), SWITCHED, known(found))
     assert seen.source.instance is found.instances[ident("instance", 0)]
@@ -182,7 +182,7 @@ def test_what_is_no_id_is_refused(text: str) -> None:
 def listing() -> ConnectionListing:
     found = cloud()
     (network_id,) = found.networks
-    number = zone(SETTINGS.cloud, found.vlans[network_id])
+    number = zone(SETTINGS, found.vlans[network_id])
     one, two = address_of(found, 0), address_of(found, 1)
     place = routed(found)
     switched = table_of(
@@ -238,7 +238,7 @@ def test_rows_that_touch_an_address() -> None:
 def test_instances_are_counted_by_their_ipv6_addresses_too() -> None:
     found = cloud()
     (network_id,) = found.networks
-    number = zone(SETTINGS.cloud, found.vlans[network_id])
+    number = zone(SETTINGS, found.vlans[network_id])
     six = ("fd00::a:1", "fd00::b:1")
     for each, address in enumerate(six):
         (port,) = found.ports_of[ident("instance", each)]

@@ -15,6 +15,8 @@ VM_ID = "vm-id"
 CLOUD = "quarterdeck-cloud"
 KIND = "quarterdeck-kind"
 RECORD = "quarterdeck-record"
+# Of an integration bridge: which of the host's conntrack zones are its cloud's.
+ZONE_SLOT = "quarterdeck-zone-slot"
 
 
 def is_bare_tap(name: str, labels: Mapping[str, str]) -> bool:

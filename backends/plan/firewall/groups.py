@@ -1,8 +1,11 @@
 """Security groups as flows: what their rules let a port send and receive.
 
-A rule with a remote group is a conjunction (ovs-fields(7), "Conjunctive Match Fields"): one flow
-for each member's address, one for each port the rule applies to. So a group of n members takes n
-flows on either side, not a flow for each pair.
+A rule with a remote group or an address group is a conjunction (ovs-fields(7), "Conjunctive Match
+Fields"): one flow for each member's address, one for each port the rule applies to. So a group of n
+members takes n flows on either side, not a flow for each pair.
+
+The rules of a stateless group look at each packet, not at the connection it is of: there are no
+flows for replies, and no conntrack.
 """
 
 from __future__ import annotations
@@ -39,7 +42,14 @@ def conjunction_ids(groups: Iterable[str]) -> dict[str, int]:
     return ids
 
 
-def templates(rules: Iterable[SecurityGroupRule], ids: dict[str, int]) -> list[Template]:
+def peers(rule: SecurityGroupRule) -> str | None:
+    """The group whose members a rule is about, of ports or of addresses; None where it has none."""
+    return rule.remote_group_id or rule.remote_address_group_id
+
+
+def templates(
+    rules: Iterable[SecurityGroupRule], ids: dict[str, int], *, stateless: bool = False
+) -> list[Template]:
     """The flows of a port that these rules apply to, but for its number."""
     plain: set[tuple[int, str, str]] = set()
     joined: dict[tuple[int, str, str], set[int]] = defaultdict(set)
@@ -47,13 +57,16 @@ def templates(rules: Iterable[SecurityGroupRule], ids: dict[str, int]) -> list[T
         ways = [EGRESS_RULES, INGRESS_RULES]
         if rule.direction == "ingress":
             ways.reverse()
+        group = peers(rule)
         for request, reply in matches(rule):
-            keys = ((ways[0], _REQUEST, request), (ways[1], _REPLY, reply))
-            if rule.remote_group_id is None:
+            keys = [(ways[0], _REQUEST, request), (ways[1], _REPLY, reply)]
+            if stateless:
+                keys = [(ways[0], "", request)]
+            if group is None:
                 plain.update(keys)
             else:
                 for key in keys:
-                    joined[key].add(ids[rule.remote_group_id])
+                    joined[key].add(ids[group])
     flows = [_template(_PLAIN, key, _ACCEPT[key[0]]) for key in sorted(plain)]
     for key in sorted(joined.keys() - plain):
         parts = (f"conjunction({number},2/2)" for number in sorted(joined[key]))
@@ -63,7 +76,7 @@ def templates(rules: Iterable[SecurityGroupRule], ids: dict[str, int]) -> list[T
 
 def _template(priority: int, key: tuple[int, str, str], actions: str) -> Template:
     table, state, match = key
-    head = f"table={table},priority={priority},{state},reg5="
+    head = f"table={table},priority={priority},{state}{',' if state else ''}reg5="
     return head, f",{match},actions={actions}"
 
 

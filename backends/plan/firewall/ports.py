@@ -14,6 +14,7 @@ from backends.plan.firewall.tables import (
     EGRESS_BASE,
     EGRESS_RULES,
     INGRESS_BASE,
+    INGRESS_RULES,
     RECEIVED,
     SENT,
     SORT,
@@ -34,7 +35,8 @@ _NO_MAC = "00:00:00:00:00:00"
 class Plug:
     """A port that is plugged: its OpenFlow number, its network's zone, and whom it may be.
 
-    `pairs` are (MAC, address or prefix); those of an unfiltered port are not looked at.
+    `pairs` are (MAC, address or prefix); those of an unfiltered port are not looked at. What a
+    `stateless` one sends and receives is not tracked for its sake.
     """
 
     id: str
@@ -43,6 +45,7 @@ class Plug:
     mac: str
     filtered: bool = True
     pairs: tuple[tuple[str, str], ...] = ()
+    stateless: bool = False
 
 
 def flows(plug: Plug, rules: Iterable[Template]) -> list[str]:
@@ -50,6 +53,7 @@ def flows(plug: Plug, rules: Iterable[Template]) -> list[str]:
     found = [*_way(plug), *_counters(plug)]
     if plug.filtered:
         found += _identity(plug)
+        found += _untracked(plug) if plug.stateless else ()
         found += [f"{head}{plug.ofport}{tail}" for head, tail in rules]
     return found
 
@@ -79,21 +83,32 @@ def _counters(plug: Plug) -> Iterator[str]:
     yield flow(DROPPED, 10, f"reg5={port}", "drop")
 
 
+def _untracked(plug: Plug) -> Iterator[str]:
+    """What comes in for a port without state. A sender that tracks it has it committed here."""
+    rules = f"ct_clear,{to(INGRESS_RULES)}"
+    for each in ("ip", "ipv6"):
+        own = f"{each},reg5={plug.ofport}"
+        yield flow(INGRESS_BASE, 92, f"{own},ct_state=+trk+new", f"{COMMIT},{rules}")
+        yield flow(INGRESS_BASE, 91, own, rules)
+
+
 def _identity(plug: Plug) -> Iterator[str]:
     """Own MAC and addresses alone, in what is sent and in what is said of them (ARP, ND)."""
+    onward = to(EGRESS_RULES) if plug.stateless else f"ct(table={EGRESS_RULES},{ZONE})"
     for mac in sorted({mac for mac, _ in plug.pairs} | {plug.mac}):
         own = f"reg5={plug.ofport},dl_src={mac}"
         ask = f"udp,{own},nw_src=0.0.0.0,tp_src=68,tp_dst=67"
         yield flow(EGRESS_BASE, 80, ask, to(SENT))
         for each in _NAMELESS:
             yield flow(EGRESS_BASE, 95, f"icmp6,{own},ipv6_src=::,icmp_type={each}", to(SENT))
-        yield from _ipv6(own, mac, link_local(mac), routers=True)
+        yield from _ipv6(own, mac, link_local(mac), onward, routers=True)
     for mac, address in sorted(set(plug.pairs)):
         own = f"reg5={plug.ofport},dl_src={mac}"
-        yield from (_ipv6(own, mac, address) if ":" in address else _ipv4(own, mac, address))
+        of_version = _ipv6 if ":" in address else _ipv4
+        yield from of_version(own, mac, address, onward)
 
 
-def _ipv4(own: str, mac: str, address: str) -> Iterator[str]:
+def _ipv4(own: str, mac: str, address: str, onward: str) -> Iterator[str]:
     arp = f"arp,{own},arp_sha={mac}"
     yield flow(EGRESS_BASE, 95, f"{arp},arp_spa={address}", to(SENT))
     # A probe asks whether an address is free, and gives none of its own (RFC 5227).
@@ -101,11 +116,12 @@ def _ipv4(own: str, mac: str, address: str) -> Iterator[str]:
     yield flow(EGRESS_BASE, 95, probe, to(SENT))
     renew = f"udp,{own},nw_src={address},tp_src=68,tp_dst=67"
     yield flow(EGRESS_BASE, 80, renew, to(SENT))
-    track = f"ct(table={EGRESS_RULES},{ZONE})"
-    yield flow(EGRESS_BASE, 65, f"ip,{own},nw_src={address}", track)
+    yield flow(EGRESS_BASE, 65, f"ip,{own},nw_src={address}", onward)
 
 
-def _ipv6(own: str, mac: str, address: str, *, routers: bool = False) -> Iterator[str]:
+def _ipv6(
+    own: str, mac: str, address: str, onward: str, *, routers: bool = False
+) -> Iterator[str]:
     """Neighbour discovery (RFC 4861) and DHCPv6 as a client. `routers`: it may ask for them."""
     source = f"{own},ipv6_src={address}"
     # The option with the link-layer address may be absent; then the field is zero.
@@ -119,8 +135,7 @@ def _ipv6(own: str, mac: str, address: str, *, routers: bool = False) -> Iterato
     if routers:
         yield flow(EGRESS_BASE, 95, f"icmp6,{source},icmp_type=133", to(SENT))
         yield flow(EGRESS_BASE, 80, f"udp6,{source},tp_src=546,tp_dst=547", to(SENT))
-    track = f"ct(table={EGRESS_RULES},{ZONE})"
-    yield flow(EGRESS_BASE, 65, f"ipv6,{source}", track)
+    yield flow(EGRESS_BASE, 65, f"ipv6,{source}", onward)
 
 
 def link_local(mac: str) -> str:

@@ -42,6 +42,7 @@ class PortSets:
 
     def __init__(self, rules: list[Template]) -> None:
         self._rules = rules
+        # By whether it is filtered, whether it is stateless, and which addresses are IPv6.
         self._shapes: dict[tuple[bool, ...], tuple[str, int]] = {}
 
     def of(self, owner: int, plug: Plug) -> Wanted:
@@ -56,19 +57,19 @@ class PortSets:
         return tuple(dict.fromkeys(ports.flows(plug, self._rules)))
 
     def _shape(self, plug: Plug) -> tuple[str, int]:
-        shape = (plug.filtered, *(":" in address for _, address in plug.pairs))
+        shape = (plug.filtered, plug.stateless, *(":" in address for _, address in plug.pairs))
         if shape not in self._shapes:
             self._shapes[shape] = self._sample(*shape)
         return self._shapes[shape]
 
-    def _sample(self, filtered: bool, *ipv6: bool) -> tuple[str, int]:
+    def _sample(self, filtered: bool, stateless: bool, *ipv6: bool) -> tuple[str, int]:
         """Digest and number of the flows of a port of this shape, with addresses of no network."""
         mac = "fa:16:3e:00:00:01"
         pairs = tuple(
             (mac, f"2001:db8::{number}" if six else f"192.0.2.{number}")
             for number, six in enumerate(ipv6, 1)
         )
-        flows = self._flows(Plug("", 1, 1, mac, filtered, pairs))
+        flows = self._flows(Plug("", 1, 1, mac, filtered, pairs, stateless))
         return hashlib.sha256("\n".join(flows).encode()).hexdigest(), len(flows)
 
 

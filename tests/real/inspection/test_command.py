@@ -88,4 +88,4 @@ def test_zones_of_a_kernel_switch_are_read_from_the_host(street: Street) -> None
 def zone_of(cloud: Cloud, network: str) -> int:
     with cloud.context.reading() as session:
         records = snapshot.read(session, cloud.settings.host)
-    return zone(cloud.settings.cloud, records.vlans[cloud.networks.show(network).id])
+    return zone(cloud.settings, records.vlans[cloud.networks.show(network).id])

@@ -1,0 +1,35 @@
+"""Which of the machine's conntrack zones are a cloud's own: claimed when the cloud is made."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from backends.access import Access
+from backends.drivers.ovs.facts import CLOUD, ZONE_SLOT
+from backends.drivers.ovs.ovsdb import Ovsdb
+from backends.drivers.ovs.tables import read_all
+from backends.locks import Lock
+from backends.plan.firewall.zones import pick_slot
+
+
+@contextmanager
+def claimed(access: Access) -> Iterator[int]:
+    """A slot that no other cloud's bridge carries on its label.
+
+    Hold it until the bridge of this one does: only one cloud of a machine claims at a time.
+    Raises Refused `cloud.zones.exhausted`, MachineFailed `ovs.unreachable`.
+    """
+    access.run_root.mkdir(mode=0o755, parents=True, exist_ok=True)
+    lock = Lock(access.run_root / "zones.lock")
+    lock.acquire()
+    try:
+        bridges = read_all(Ovsdb(access.ovs_run)).bridges.values()
+        others = {
+            int(each.labels[ZONE_SLOT])
+            for each in bridges
+            if each.labels.get(CLOUD) != access.cloud and each.labels.get(ZONE_SLOT, "").isdecimal()
+        }
+        yield pick_slot(access.cloud, others)
+    finally:
+        lock.release()
