@@ -11,7 +11,7 @@ from backends.drivers.step import Step
 from backends.errors import Cancelled, MachineFailed, QuarterdeckError
 from backends.journal import Journal
 from backends.locks import unit_lock
-from backends.plan.converge import order, plan_unit, record_of
+from backends.plan.converge import is_here, order, plan_unit, record_of
 from backends.plan.converge import plan as plan_all
 from backends.plan.names import names, readable
 from backends.plan.plan import FollowGuest, Plan
@@ -59,7 +59,9 @@ class Converger:
         with self.store.read() as session:
             # The firewall hangs on everything, but its place is known without a look at it.
             looked_at = [unit for unit in units if unit.kind is not Kind.FIREWALL]
-            ordered = order(snapshot.read(session, self.settings.host, looked_at), units)
+            records = snapshot.read(session, self.settings.host, looked_at)
+            # What is on another host is left to its converge, which the records tell enough.
+            ordered = [unit for unit in order(records, units) if is_here(unit, records)]
         failed: QuarterdeckError | None = None
         for unit in ordered:
             try:

@@ -12,6 +12,7 @@ from sqlmodel import Session, col, select
 from backends.errors import Cancelled, QuarterdeckError, Refused
 from backends.locks import is_free, operation_lock
 from backends.records.base import now
+from backends.records.host import HostRecord
 from backends.records.operation import Operation, OperationStep, Outcome
 from backends.records.store import Store
 from backends.records.unit import Unit
@@ -129,14 +130,18 @@ class Journal:
             row.outcome = Outcome.RUNNING
 
 
-def interrupted(session: Session, locks: Path) -> list[Operation]:
-    """Operations that run by the journal, while no process works at them."""
+def interrupted(session: Session, locks: Path, host: str) -> list[Operation]:
+    """Operations of this host that run by the journal, while no process works at them."""
+    others = set(session.exec(select(HostRecord.name))) - {host}
+    if len(others) < 2 and session.get(HostRecord, host) is None:
+        others.clear()  # the only one, under a new name
     found = session.exec(
         select(Operation)
         .where(col(Operation.outcome).in_(AT_WORK))
         .order_by(col(Operation.started_at))
     )
-    return [row for row in found if is_free(operation_lock(locks, row.id))]
+    mine = (row for row in found if row.host not in others)
+    return [row for row in mine if is_free(operation_lock(locks, row.id))]
 
 
 def units_of(operation: Operation) -> Collection[Unit]:

@@ -18,7 +18,7 @@ from backends.drivers.ovs.steps import RemoveBridge, RemovePort
 from backends.drivers.qemu_img.steps import RemoveImage, RemoveInstanceFiles
 from backends.drivers.step import Step
 from backends.drivers.volumes.steps import RemoveVolume
-from backends.plan import provider
+from backends.plan import provider, tunnel
 from backends.records.snapshot import Records
 from backends.settings import Settings, dhcp_namespace, router_namespace
 
@@ -67,7 +67,12 @@ def orphans(records: Records | None, facts: Facts, settings: Settings) -> Iterat
             yield Orphan("router", id_, "dnsmasq's folder", (StopAdvertising(id_),))
     outside = records is not None and bool(provider.networks(records))
     plugged = {port.interface for port in records.ports.values()} if records else set()
-    yield from _ports(plugged.union(settings.patch if outside else ()), facts, settings)
+    plugged |= {*(settings.patch if outside else ())}
+    tunnels = records is not None and tunnel.is_wanted(records)
+    if records is not None and tunnels:
+        # Those that another host's ports no longer ask for go with the next converge.
+        plugged |= {*settings.tunnel_patch, *tunnel.of_bridge(facts.ovs, settings)}
+    yield from _ports(plugged, facts, settings)
     wanted = {dhcp_namespace(id_) for id_ in _keys(records and records.networks)}
     wanted |= {router_namespace(id_) for id_ in _keys(records and records.routers)}
     for name in facts.namespaces:
@@ -77,7 +82,9 @@ def orphans(records: Records | None, facts: Facts, settings: Settings) -> Iterat
     if "" in facts.rules and not outside:
         gone = RemoveRules("", HOST_FAMILY, settings.host_table)
         yield Orphan("rules", settings.host_table, "nftables table on the host", (gone,))
-    bridges = {settings.bridge, settings.external_bridge} if outside else {settings.bridge}
+    bridges = {settings.bridge}
+    bridges |= {settings.external_bridge} if outside else set()
+    bridges |= {settings.tunnel_bridge} if tunnels else set()
     for name, bridge in facts.ovs.bridges.items():
         ours = bridge.labels.get(CLOUD) == settings.cloud
         if ours and (records is None or name not in bridges):

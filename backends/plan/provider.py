@@ -14,15 +14,13 @@ from backends.drivers.nftables.steps import HOST_FAMILY, RemoveRules, WriteRules
 from backends.drivers.ovs.facts import CLOUD, KIND, OvsFacts
 from backends.drivers.ovs.steps import AddBridge, AddPatch, RemoveBridge, RemovePort, WriteFlows
 from backends.drivers.step import Step
-from backends.plan import nat
+from backends.plan import nat, patch
 from backends.records.snapshot import Records
 from backends.records.tables import Network, Subnet
 from backends.settings import Settings
 
 # Both ends of the patch have this number on their bridge.
 PATCH = 65000
-# A peer that is not there: nothing passes until the flows are written (as Neutron does it).
-CLOSED = "nonexistent-peer"
 
 
 def networks(records: Records) -> list[Network]:
@@ -48,9 +46,8 @@ def steps(records: Records, facts: Facts, settings: Settings) -> Iterator[Step]:
         or any(bridge.labels.get(key) != value for key, value in owner)
     ):
         yield AddBridge(settings.external_bridge, settings.datapath, owner)
-    ends = [each for each in _ends(settings) if not _is_open(each, facts.ovs)]
-    for each in ends:
-        yield AddPatch(each.bridge, each.name, CLOSED, PATCH, each.labels)
+    ends = [each for each in _ends(settings) if not patch.is_open(each, facts.ovs)]
+    yield from map(patch.shut, ends)
     flows = external_flows(records)
     cookie = int.from_bytes(hashlib.sha256("\n".join(flows).encode()).digest()[:8]) >> 1 | 1
     if bridge is None or bridge.flows != cookie:
@@ -94,21 +91,7 @@ def arrivals(records: Records, facts: OvsFacts, settings: Settings) -> Iterator[
 
 
 def _ends(settings: Settings) -> tuple[AddPatch, AddPatch]:
-    owner = ((CLOUD, settings.cloud), (KIND, "patch"))
-    inner, outer = settings.patch
-    return (
-        AddPatch(settings.bridge, inner, outer, PATCH, owner),
-        AddPatch(settings.external_bridge, outer, inner, PATCH, owner),
-    )
-
-
-def _is_open(end: AddPatch, facts: OvsFacts) -> bool:
-    found = facts.ports.get(end.name)
-    return (
-        found is not None
-        and (found.bridge, found.peer) == (end.bridge, end.peer)
-        and found.labels.items() >= set(end.labels)
-    )
+    return patch.ends(settings, settings.external_bridge, settings.patch, PATCH)
 
 
 def _way_out(records: Records, facts: Facts, settings: Settings) -> Iterator[Step]:

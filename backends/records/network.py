@@ -7,6 +7,9 @@ from sqlmodel import Field, SQLModel
 
 from backends.records.base import identifier, json_list, timestamp
 
+# The type of networks that lie between hosts.
+VXLAN = "vxlan"
+
 OWNER_INSTANCE = "compute:nova"
 OWNER_DHCP = "network:dhcp"
 OWNER_ROUTER = "network:router_interface"

@@ -93,7 +93,8 @@ class Drift(Service):
         self.caller.require_cloud_admin("repair")
         planned = self.context.converger.plan(units)
         with self.context.reading() as session:
-            busy = busy_units(session, interrupted(session, self.context.settings.locks))
+            settings = self.context.settings
+            busy = busy_units(session, interrupted(session, settings.locks, settings.host))
         differing = [each.unit for each in planned.units if each and each.unit not in busy]
         self.context.converge("repair", differing)
         return planned
@@ -224,7 +225,7 @@ class Drift(Service):
             return []
         locks = self.context.settings.locks
         with self.context.reading() as session:
-            dead = interrupted(session, locks)
+            dead = interrupted(session, locks, self.context.settings.host)
             busy = busy_units(session, dead)
             leftover = [unit for unit in doomed(session) if unit not in busy]
         for operation in dead:

@@ -29,7 +29,8 @@ class Operations(Service):
                 query = query.where(col(Operation.outcome).in_(_AT_WORK))
             rows = list(session.exec(query))
             if any(row.outcome in _AT_WORK for row in rows) and not self.caller.read_only:
-                dead = {row.id for row in interrupted(session, self.context.settings.locks)}
+                settings = self.context.settings
+                dead = {row.id for row in interrupted(session, settings.locks, settings.host)}
                 for row in rows:
                     if row.id in dead:
                         session.expunge(row)

@@ -15,6 +15,7 @@ from tests.sample_records import PROJECT, SETTINGS, add_outside, ident, records
 UNIT = Unit(Kind.HOST, "deck")
 BRIDGE = "br-ex-5a5a"
 INNER, OUTER = "int-br-ex-5a5a", "phy-br-ex-5a5a"
+SHUT = "nonexistent-peer"
 
 
 def in_order() -> tuple[Model, Records]:
@@ -39,7 +40,7 @@ def test_the_patch_is_opened_after_the_flows_are_written() -> None:
     ]  # fmt: skip
     patches = [(each.name, each.peer) for each in planned if isinstance(each, AddPatch)]
     assert patches == [
-        (INNER, provider.CLOSED), (OUTER, provider.CLOSED), (INNER, OUTER), (OUTER, INNER),
+        (INNER, SHUT), (OUTER, SHUT), (INNER, OUTER), (OUTER, INNER),
     ]  # fmt: skip
 
 
@@ -55,7 +56,7 @@ def test_a_lost_end_is_closed_before_it_is_opened() -> None:
     model, found = in_order()
     del model.ports[OUTER]
     planned = list(plan(found, model.facts(), SETTINGS, [UNIT]).steps)
-    assert [each.peer for each in planned if isinstance(each, AddPatch)] == [provider.CLOSED, INNER]
+    assert [each.peer for each in planned if isinstance(each, AddPatch)] == [SHUT, INNER]
 
 
 def test_the_flows_of_flat_and_vlan_networks() -> None:

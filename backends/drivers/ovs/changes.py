@@ -10,8 +10,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from backends.drivers.ovs.ovsdb import Json, row_id, to_map, to_set
-from backends.drivers.ovs.steps import AddBridge, AddPatch, AddPort
+from backends.drivers.ovs.steps import AddBridge, AddPatch, AddPort, AddTunnel
 from backends.drivers.ovs.tables import BridgeRow, PortRow
+
+Plugged = AddPort | AddPatch | AddTunnel
 
 # Without it a bridge with a controller would open paths past its flows (ovs-vswitchd.conf.db(5)).
 _BRIDGE_CONFIG = {"disable-in-band": "true"}
@@ -48,7 +50,7 @@ def remove_bridge(bridge: BridgeRow) -> list[Json]:
     ]
 
 
-def add_port(step: AddPort | AddPatch, bridge: BridgeRow, port: PortRow | None) -> list[Json]:
+def add_port(step: Plugged, bridge: BridgeRow, port: PortRow | None) -> list[Json]:
     """Make the port, or put it right: bridge, tag, type, MAC, MTU, peer, labels."""
     if port is None:
         row = _wired(
@@ -106,7 +108,7 @@ def _correct_bridge(step: AddBridge, bridge: BridgeRow) -> list[Json]:
     ]
 
 
-def _correct_port(step: AddPort | AddPatch, bridge: BridgeRow, port: PortRow) -> list[Json]:
+def _correct_port(step: Plugged, bridge: BridgeRow, port: PortRow) -> list[Json]:
     interface = port.interface
     wanted = {
         **_interface_columns(step),
@@ -135,15 +137,18 @@ def _correct_port(step: AddPort | AddPatch, bridge: BridgeRow, port: PortRow) ->
     return changes
 
 
-def _vlan(step: AddPort | AddPatch) -> int:
-    """A patch port carries all VLANs."""
+def _vlan(step: Plugged) -> int:
+    """A patch port carries all VLANs, and a tunnel none."""
     return step.vlan if isinstance(step, AddPort) else 0
 
 
-def _interface_columns(step: AddPort | AddPatch) -> dict[str, Any]:
+def _interface_columns(step: Plugged) -> dict[str, Any]:
     """What the step says of the interface; a MAC and an MTU it does not give stay as they are."""
     if isinstance(step, AddPatch):
         return {"type": "patch", "options": {"peer": step.peer}, "ofport_request": step.number}
+    if isinstance(step, AddTunnel):
+        ends = {"local_ip": step.local, "remote_ip": step.remote, "df_default": "true"}
+        return {"type": "vxlan", "options": {"in_key": "flow", "out_key": "flow", **ends}}
     columns: dict[str, Any] = {"type": "internal" if step.internal else ""}
     if step.mac:
         columns["mac"] = step.mac

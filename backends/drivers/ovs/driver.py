@@ -8,7 +8,7 @@ from dataclasses import replace
 from backends.drivers.ovs import changes
 from backends.drivers.ovs.conntrack import forget
 from backends.drivers.ovs.counters import Counters, read_counters
-from backends.drivers.ovs.facts import CLOUD, IFACE_ID, OvsBridge, OvsFacts, is_bare_tap
+from backends.drivers.ovs.facts import CLOUD, IFACE_ID, LEARNED, OvsBridge, OvsFacts, is_bare_tap
 from backends.drivers.ovs.flows import read_canaries, write_flows
 from backends.drivers.ovs.openflow import count_flows
 from backends.drivers.ovs.ovsdb import DatabaseRefused, Json, Ovsdb
@@ -17,6 +17,7 @@ from backends.drivers.ovs.steps import (
     AddBridge,
     AddPatch,
     AddPort,
+    AddTunnel,
     ForgetConnections,
     RemoveBridge,
     RemovePort,
@@ -49,6 +50,7 @@ class OvsDriver:
         RemoveBridge,
         AddPort,
         AddPatch,
+        AddTunnel,
         RemovePort,
         WriteFlows,
         WriteFlowSets,
@@ -82,7 +84,10 @@ class OvsDriver:
     def _canaries(self, bridge: OvsBridge) -> OvsBridge:
         run = self._settings.ovs_run
         canary, sets = read_canaries(bridge.name, run)
-        count = count_flows(bridge.name, run=run) if sets else 0
+        # What the switch itself learned on the tunnels' bridge comes and goes.
+        learns = bridge.name == self._settings.tunnel_bridge
+        mask = LEARNED if learns else 0
+        count = count_flows(bridge.name, run=run, zeros=mask) if sets else 0
         return replace(bridge, flows=canary, sets=sets, flow_count=count)
 
     def apply(self, step: Step, progress: Progress) -> None:
@@ -104,8 +109,8 @@ class OvsDriver:
             case AddPort():
                 self._commit(lambda: self._add_port(step))
                 self._check_port(step)
-            case AddPatch():
-                self._commit(lambda: self._add_patch(step))
+            case AddPatch() | AddTunnel():
+                self._commit(lambda: self._add_link(step))
             case RemovePort():
                 self._commit(lambda: self._remove_port(step))
             case WriteFlows():
@@ -143,7 +148,7 @@ class OvsDriver:
             self._must_be_ours("port", step.name, port.interface.labels)
         return changes.add_port(step, bridge, port)
 
-    def _add_patch(self, step: AddPatch) -> list[Json]:
+    def _add_link(self, step: AddPatch | AddTunnel) -> list[Json]:
         bridge = self._own_bridge(step.bridge)
         port = find_port(self._database, step.name)
         if port is not None:

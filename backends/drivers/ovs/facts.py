@@ -19,6 +19,10 @@ RECORD = "quarterdeck-record"
 ZONE_SLOT = "quarterdeck-zone-slot"
 
 
+# The bit that is set in the cookies of flows which the switch learns, and in no other of ours.
+LEARNED = 1 << 63
+
+
 def is_bare_tap(name: str, labels: Mapping[str, str]) -> bool:
     """Whether libvirt plugged this for a guest, by the name we give, and nobody labelled it yet.
 
@@ -33,7 +37,8 @@ def is_bare_tap(name: str, labels: Mapping[str, str]) -> bool:
 class OvsPort:
     """A port with its one interface. `vlan` 0 is untagged; `ofport` is -1 while it has none.
 
-    `peer` is where a patch port leads; empty for any other.
+    `peer` is where a patch port leads, `tunnel` a VXLAN port's local and remote address; both are
+    empty for any other.
     """
 
     name: str
@@ -44,6 +49,7 @@ class OvsPort:
     error: str = ""
     labels: Mapping[str, str] = field(default_factory=dict)
     peer: str = ""
+    tunnel: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

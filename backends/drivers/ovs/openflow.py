@@ -53,18 +53,21 @@ def read_cookies(bridge: str, table: int, *, run: Path = OVS_RUN) -> list[tuple[
     return found
 
 
-def count_flows(bridge: str, *, run: Path = OVS_RUN) -> int:
-    """The number of flows of a bridge. Raises MachineFailed `ovs.switch.unreachable`."""
-    raw, parts = _exchange(bridge, _AGGREGATE, None, run, 30.0)
+def count_flows(bridge: str, *, run: Path = OVS_RUN, zeros: int = 0) -> int:
+    """The number of flows of a bridge, of those in whose cookie the bits of `zeros` are not set.
+
+    Raises MachineFailed `ovs.switch.unreachable`.
+    """
+    raw, parts = _exchange(bridge, _AGGREGATE, None, run, 30.0, zeros)
     (count,) = struct.unpack_from(">16xI", raw, parts[0][0])
     return int(count)
 
 
 def _exchange(
-    bridge: str, kind: int, table: int | None, run: Path, timeout: float
+    bridge: str, kind: int, table: int | None, run: Path, timeout: float, zeros: int = 0
 ) -> tuple[bytes, list[tuple[int, int]]]:
     """Ask for statistics of flows; what came, and where in it the parts of the reply are."""
-    body = struct.pack(">B3xII4xQQ", _ALL_TABLES if table is None else table, _ANY, _ANY, 0, 0)
+    body = struct.pack(">B3xII4xQQ", _ALL_TABLES if table is None else table, _ANY, _ANY, 0, zeros)
     request = struct.pack(">HH4x", kind, 0) + body + _EMPTY_MATCH
     try:
         with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as opened:

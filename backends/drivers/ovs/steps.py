@@ -125,6 +125,26 @@ class AddPatch:
 
 
 @dataclass(frozen=True, slots=True)
+class AddTunnel:
+    """Add a VXLAN port (RFC 7348) to a bridge or put ours right; flows say the VNI.
+
+    `local` and `remote` are the addresses of this host and of another, both IPv4 or both IPv6.
+    What does not fit the underlay is dropped there and never cut (ovs-vswitchd.conf.db(5),
+    `df_default`).
+    """
+
+    bridge: str
+    name: str
+    local: str
+    remote: str
+    labels: Labels
+
+    @property
+    def text(self) -> str:
+        return f"add tunnel {self.name} to {self.bridge}, from {self.local} to {self.remote}"
+
+
+@dataclass(frozen=True, slots=True)
 class RemovePort:
     """Take a port of this cloud off its bridge; an internal one's interface goes with it."""
 

@@ -155,6 +155,8 @@ def interface_row(row: Json) -> InterfaceRow:
 
 def _port_fact(row: Json, bridge: str, interfaces: dict[str, Json]) -> OvsPort:
     interface = interfaces[row_ids(row["interfaces"])[0]]
+    options = mapping(interface["options"])
+    ends = (options.get("local_ip", ""), options.get("remote_ip", ""))
     return OvsPort(
         row["name"],
         bridge,
@@ -163,7 +165,8 @@ def _port_fact(row: Json, bridge: str, interfaces: dict[str, Json]) -> OvsPort:
         _first(interface["ofport"], _NO_NUMBER),
         _first(interface["error"], ""),
         mapping(interface["external_ids"]),
-        mapping(interface["options"]).get("peer", "") if interface["type"] == "patch" else "",
+        options.get("peer", "") if interface["type"] == "patch" else "",
+        ends if interface["type"] == "vxlan" else (),
     )
 
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from backends.drivers.facts import Facts
 from backends.drivers.ovs.facts import OvsBridge
 from backends.drivers.ovs.steps import FlowSet, ForgetConnections, WriteFlowSets
 from backends.drivers.step import Step
+from backends.plan import tunnel, tunnel_flows
 from backends.plan.firewall import sets
 from backends.plan.firewall.wanted import Wanted
 from backends.plan.plan import UnitPlan
@@ -17,21 +18,43 @@ from backends.settings import Settings
 
 
 def plan(unit: Unit, records: Records, facts: Facts, settings: Settings) -> UnitPlan:
-    """Steps that write the sets that differ, and sweep what nobody wants, in one change."""
+    """Steps that write the sets that differ, and sweep what nobody wants, in one change a bridge.
+
+    Ports of tunnels get their numbers from the switch: flows are planned once they have them.
+    """
+    first = tuple(tunnel.prepare(records, facts.ovs, settings))
+    if first and tunnel.is_wanted(records):
+        return UnitPlan(unit, first, settles=True)
+    steps = [*first]
+    if tunnel.is_wanted(records):
+        there = tunnel_flows.wanted(records, facts.ovs, settings)
+        steps += _write(settings.tunnel_bridge, there, facts, tunnel_flows.gone_with)[1]
     plugged = sets.plugs(records, facts.ovs, settings)
-    wanted = sets.wanted(plugged, records, facts.ovs, settings)
-    bridge = facts.ovs.bridges.get(settings.bridge)
-    found = bridge.sets if bridge is not None else {}
+    here = sets.wanted(plugged, records, facts.ovs, settings)
+    gone, write = _write(settings.bridge, here, facts)
+    steps += [*_forget(gone), *write, *tunnel.finish(records, facts.ovs, settings)]
+    return UnitPlan(unit, tuple(steps))
+
+
+def _write(
+    name: str,
+    wanted: Sequence[Wanted],
+    facts: Facts,
+    gone_with: Callable[[int], Iterable[int]] = lambda owner: (),
+) -> tuple[Mapping[int, int], list[Step]]:
+    """The sets that are to be swept whole, by owner, and what writes and sweeps."""
+    bridge = facts.ovs.bridges.get(name)
     if bridge is None or _is_lost(bridge, wanted):
-        return UnitPlan(unit, (WriteFlowSets(settings.bridge, _spelled(wanted), None),))
+        return {}, [WriteFlowSets(name, _spelled(wanted), None)]
+    found = bridge.sets
     changed = tuple(each for each in wanted if found.get(each.owner) != each.cookie)
     kept = {each.owner for each in wanted}
     gone = {owner: cookie for owner, cookie in found.items() if owner not in kept}
     if not changed and not gone:
-        return UnitPlan(unit)
+        return gone, []
     old = {found[each.owner] for each in changed if each.owner in found} | set(gone.values())
-    write = WriteFlowSets(settings.bridge, _spelled(changed), tuple(sorted(old)))
-    return UnitPlan(unit, (*_forget(gone), write))
+    old.update(cookie for owner in gone for cookie in gone_with(owner))
+    return gone, [WriteFlowSets(name, _spelled(changed), tuple(sorted(old)))]
 
 
 def _spelled(wanted: Iterable[Wanted]) -> tuple[FlowSet, ...]:

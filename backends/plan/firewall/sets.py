@@ -11,8 +11,9 @@ from backends.plan.firewall import base, groups, members, networks
 from backends.plan.firewall.ports import Plug
 from backends.plan.firewall.wanted import PortSets, Wanted, of
 from backends.plan.firewall.zones import zone
+from backends.records.network import VXLAN
 from backends.records.snapshot import Records
-from backends.records.tables import Port
+from backends.records.tables import Network, Port
 from backends.settings import Settings
 
 # An owner is 64 bits: its kind in the highest four, and what tells it from others of its kind.
@@ -103,8 +104,20 @@ def wanted(
         by_zone[plug.zone].append(plug)
         found.append(_port_sets(plug, ids, records, rules).of(port_owner(plug.id), plug))
     for each, there in by_zone.items():
-        found.append(of(network_owner(each), networks.flows(each, there, uplinks)))
+        network = records.networks[records.ports[there[0].id].network_id]
+        onward = _onward(network, facts, settings)
+        found.append(of(network_owner(each), networks.flows(each, there, onward)))
     return found
+
+
+def _onward(network: Network, facts: OvsFacts, settings: Settings) -> tuple[int, ...]:
+    """Where else the network is: on the wire, on other hosts, or nowhere."""
+    name = settings.patch[0] if network.physical_network else ""
+    if network.network_type == VXLAN:
+        name = settings.tunnel_patch[0]
+    port = facts.ports.get(name)
+    ours = port is not None and port.labels.get(CLOUD) == settings.cloud and port.ofport > 0
+    return (port.ofport,) if port is not None and ours else ()
 
 
 def _port_sets(plug: Plug, ids: dict[str, int], records: Records, known: Rules) -> PortSets:
