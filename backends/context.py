@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, TypeVar
 
-from sqlmodel import Session
+from sqlmodel import Session, col, select
 
 from backends.caller import Caller
 from backends.doom import doom, is_doomed, is_gone
@@ -20,6 +20,7 @@ from backends.journal import AT_WORK, Journal, units_of
 from backends.plan.plan import Plan, UnitPlan
 from backends.records import snapshot
 from backends.records.base import now
+from backends.records.network import OWNER_ROUTER, Port
 from backends.records.operation import Operation, Outcome
 from backends.records.store import Store
 from backends.records.unit import Kind, Unit
@@ -68,10 +69,21 @@ class Change:
 _PLUGGING = frozenset({Kind.HOST, Kind.NETWORK, Kind.ROUTER, Kind.INSTANCE})
 
 
-def following(units: Iterable[Unit], host: str) -> list[Unit]:
-    """What has to be converged after these units: the firewall, where they move ports."""
-    moved = any(unit.kind in _PLUGGING for unit in units)
-    return [Unit(Kind.FIREWALL, host)] if moved else []
+def following(session: Session, units: Iterable[Unit], host: str) -> list[Unit]:
+    """What has to be converged with these units.
+
+    The firewall, where they move ports; the networks of routers, whose guests ask there for their
+    metadata and are told what is lent to them.
+    """
+    units = list(units)
+    routers = [unit.id for unit in units if unit.kind is Kind.ROUTER]
+    query = select(Port.network_id).where(
+        col(Port.device_id).in_(routers), Port.device_owner == OWNER_ROUTER
+    )
+    found = [Unit(Kind.NETWORK, id_) for id_ in session.exec(query)] if routers else []
+    if any(unit.kind in _PLUGGING for unit in units):
+        found.append(Unit(Kind.FIREWALL, host))
+    return found
 
 
 class _Previewed(Exception):
@@ -126,7 +138,7 @@ class Context:
             with self.store.write() as session:
                 change = Change(session)
                 result = act(change)
-                change.touch(*following(change.units, self.settings.host))
+                change.touch(*following(change.session, change.units, self.settings.host))
                 session.flush()
                 if getattr(self._local, "preview", False):
                     raise _Previewed(self._planned(change))

@@ -7,6 +7,14 @@ from dataclasses import dataclass, field, replace
 from backends.drivers.conntrack.steps import CutConnections
 from backends.drivers.dnsmasq.facts import Dhcp
 from backends.drivers.dnsmasq.steps import Advertise, StopAdvertising, digest
+from backends.drivers.metadata.facts import MetadataServer
+from backends.drivers.metadata.steps import (
+    ForgetGuests,
+    ServeMetadata,
+    StopMetadata,
+    TellGuests,
+)
+from backends.drivers.metadata.steps import digest as guests_digest
 from backends.drivers.namespaces.facts import Interface, Namespace
 from backends.drivers.namespaces.steps import SetInterface, SetRoutes, SetSysctls
 from backends.drivers.nftables.facts import Rules
@@ -23,6 +31,7 @@ class RoutingModel:
     host: Namespace = field(default_factory=lambda: Namespace(""))
     rules: dict[str, Rules] = field(default_factory=dict)
     advertising: dict[str, Dhcp] = field(default_factory=dict)
+    metadata: dict[str, MetadataServer] = field(default_factory=dict)
     # What was cut, in order: (namespace, pairs).
     cut: list[CutConnections] = field(default_factory=list)
 
@@ -57,9 +66,27 @@ class RoutingModel:
                 self.advertising[router_id] = Dhcp(router_id, digest(files), digest(files), 4712)
             case StopAdvertising(router_id):
                 self.advertising.pop(router_id, None)
+            case ServeMetadata() | StopMetadata() | TellGuests() | ForgetGuests():
+                self._metadata(step)
             case _:
                 return False
         return True
+
+    def _metadata(self, step: ServeMetadata | StopMetadata | TellGuests | ForgetGuests) -> None:
+        known = self.metadata.get(step.namespace, MetadataServer(step.namespace))
+        match step:
+            case StopMetadata(name):
+                self.metadata.pop(name, None)
+                return
+            case ServeMetadata(_, version):
+                known = replace(known, pid=4713, version=version)
+            case TellGuests(_, interface, content):
+                guests = {**known.guests, interface: guests_digest(content)}
+                known = replace(known, guests=guests)
+            case ForgetGuests(_, interface):
+                guests = {key: each for key, each in known.guests.items() if key != interface}
+                known = replace(known, guests=guests)
+        self.metadata[step.namespace] = known
 
     def unplug(self, interface: str) -> None:
         """An internal port that goes takes its interface along, wherever it is."""

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from backends.drivers.dnsmasq.facts import Dhcp
 from backends.drivers.libvirt.facts import DomainFact
+from backends.drivers.metadata.facts import MetadataServer
 from backends.drivers.namespaces.facts import Namespace
 from backends.drivers.nftables.facts import Rules
 from backends.drivers.ovs.facts import OvsFacts
@@ -18,8 +19,8 @@ from backends.drivers.volumes.facts import VolumeFact
 class Facts:
     """What is. Everything is keyed by the id it carries as its label.
 
-    `labels` is keyed by `(kind, id)`, `rules` by namespace, "" for the host's own. A look may be at
-    a few units only; then the rest is empty.
+    `labels` is keyed by `(kind, id)`, `rules` and `metadata` by namespace, "" for the host's own. A
+    look may be at a few units only; then the rest is empty.
     """
 
     ovs: OvsFacts = field(default_factory=OvsFacts)
@@ -33,3 +34,4 @@ class Facts:
     host: Namespace = field(default_factory=lambda: Namespace(""))
     rules: Mapping[str, Rules] = field(default_factory=dict)
     advertising: Mapping[str, Dhcp] = field(default_factory=dict)
+    metadata: Mapping[str, MetadataServer] = field(default_factory=dict)

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from backends.drivers.dnsmasq.driver import DnsmasqDriver
     from backends.drivers.labels.driver import LabelDriver
     from backends.drivers.libvirt.driver import LibvirtDriver
+    from backends.drivers.metadata.driver import MetadataDriver
     from backends.drivers.namespaces.driver import NamespaceDriver
     from backends.drivers.nftables.driver import NftablesDriver
     from backends.drivers.ovs.driver import OvsDriver
@@ -65,6 +66,12 @@ class Machine:
         return AdvertisingDriver(self.settings, self.host)
 
     @cached_property
+    def metadata(self) -> MetadataDriver:
+        from backends.drivers.metadata.driver import MetadataDriver
+
+        return MetadataDriver(self.settings, self.host)
+
+    @cached_property
     def nftables(self) -> NftablesDriver:
         from backends.drivers.nftables.driver import NftablesDriver
 
@@ -107,6 +114,7 @@ class Machine:
             self.namespaces,
             self.dnsmasq,
             self.advertising,
+            self.metadata,
             self.nftables,
             self.conntrack,
             self.labels,
@@ -139,6 +147,7 @@ class Machine:
             host=self.namespaces.host(),
             rules=self.nftables.facts([each for each in homes if each in namespaces], host=True),
             advertising=self.advertising.facts(routers),
+            metadata=self.metadata.facts(None),
             labels=labels,
             images=self.qemu_img.images(None),
             files=self.qemu_img.files(None),
@@ -156,6 +165,11 @@ class Machine:
         if flows or any(ids[kind] for kind in (Kind.NETWORK, Kind.ROUTER, Kind.INSTANCE)):
             facts["ovs"] = self.ovs.facts(flows=flows)
         facts |= self._look_at_networks(ids[Kind.NETWORK], ids[Kind.ROUTER], bool(ids[Kind.HOST]))
+        if ids[Kind.NETWORK] or ids[Kind.ROUTER]:
+            homes = map(router_namespace, ids[Kind.ROUTER])
+            facts["metadata"] = self.metadata.facts(
+                [*map(dhcp_namespace, ids[Kind.NETWORK]), *homes], _interfaces(labels)
+            )
         if images := ids[Kind.IMAGE]:
             facts["images"] = self.qemu_img.images(images)
         if volumes := ids[Kind.VOLUME]:
@@ -200,3 +214,9 @@ class Machine:
         """Close the connections that are kept."""
         if "libvirt" in self.__dict__:
             self.libvirt.close()
+
+
+def _interfaces(labels: LabelKeys) -> frozenset[str]:
+    """What the ports that have these labels can be plugged as, by which guests ask for metadata."""
+    ports = [id_ for kind, id_ in labels if kind == "port"]
+    return frozenset(f"{prefix}{id_[:11]}" for id_ in ports for prefix in ("tap", "qr-"))

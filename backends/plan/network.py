@@ -9,7 +9,7 @@ from backends.drivers.labels.steps import RemoveLabel, WriteLabel
 from backends.drivers.namespaces.steps import AddNamespace, RemoveNamespace
 from backends.drivers.ovs.steps import RemovePort
 from backends.drivers.step import Step
-from backends.plan import inner, labels
+from backends.plan import inner, labels, metadata
 from backends.plan.plan import UnitPlan
 from backends.records.network import OWNER_DHCP
 from backends.records.snapshot import Records
@@ -33,9 +33,10 @@ def plan(unit: Unit, records: Records, facts: Facts, settings: Settings) -> Unit
         None,
     )
     if network.absent:
-        steps = [*_stop(unit.id, records, facts), *_remove_labels(unit.id, records, facts)]
+        steps = [*metadata.tell(network, records, facts), *_stop(unit.id, records, facts)]
+        steps += _remove_labels(unit.id, records, facts)
         return UnitPlan(unit, tuple(steps), removes=True)
-    steps = _labels(network, records, facts)
+    steps = [*_labels(network, records, facts), *metadata.tell(network, records, facts)]
     if served and dhcp_port is not None:
         steps += _serve(network, dhcp_port, served, records, facts, settings)
     else:
@@ -59,7 +60,9 @@ def _serve(
     name = dhcp_namespace(network.id)
     if name not in facts.namespaces:
         steps.append(AddNamespace(name))
-    steps += inner.steps(name, port, records, facts, settings)
+    more = metadata.own_addresses(port, records)
+    steps += inner.steps(name, port, records, facts, settings, more=more)
+    steps += metadata.serve(name, facts) if more else metadata.stop(name, facts)
     files = dhcp_files(network, port, served, records, settings)
     dhcp = facts.dhcp.get(network.id)
     if dhcp is None or dhcp.pid is None or not dhcp.files == dhcp.loaded == digest(files):
@@ -71,6 +74,8 @@ def dhcp_files(
     network: Network, port: Port, served: list[Subnet], records: Records, settings: Settings
 ) -> tuple[tuple[str, str], ...]:
     """dnsmasq's files: one host line for every port, the DHCP port's own aside."""
+    own = {each.subnet_id: each.address for each in records.addresses.get(port.id, ())}
+    far = {each.id for each in metadata.isolated(network, records)}
     subnets = tuple(
         DhcpSubnet(
             id=subnet.id,
@@ -80,6 +85,7 @@ def dhcp_files(
             host_routes=tuple(
                 (route["destination"], route["nexthop"]) for route in subnet.host_routes
             ),
+            metadata=own.get(subnet.id, "") if subnet.id in far else "",
         )
         for subnet in sorted(served, key=lambda each: each.id)
     )
@@ -120,8 +126,8 @@ def _hostname(port: Port, records: Records) -> str:
 
 
 def _stop(network_id: str, records: Records, facts: Facts) -> list[Step]:
-    """Everything of the DHCP server away: process, ports of ours in its namespace, namespace."""
-    steps: list[Step] = []
+    """Everything of the DHCP server away: processes, ports of ours in its namespace, namespace."""
+    steps: list[Step] = list(metadata.stop(dhcp_namespace(network_id), facts))
     if network_id in facts.dhcp:
         steps.append(StopDhcp(network_id))
     for port in records.ports_on.get(network_id, ()):

@@ -11,6 +11,7 @@ from backends.drivers.facts import Facts
 from backends.drivers.labels.steps import RemoveLabel
 from backends.drivers.libvirt.facts import State
 from backends.drivers.libvirt.steps import DestroyDomain, UndefineDomain
+from backends.drivers.metadata.steps import StopMetadata
 from backends.drivers.namespaces.steps import RemoveNamespace
 from backends.drivers.nftables.steps import HOST_FAMILY, RemoveRules
 from backends.drivers.ovs.facts import CLOUD, IFACE_ID, OvsPort, is_bare_tap
@@ -65,6 +66,11 @@ def orphans(records: Records | None, facts: Facts, settings: Settings) -> Iterat
     for id_ in facts.advertising:
         if records is None or id_ not in records.routers:
             yield Orphan("router", id_, "dnsmasq's folder", (StopAdvertising(id_),))
+    wanted = {dhcp_namespace(id_) for id_ in _keys(records and records.networks)}
+    wanted |= {router_namespace(id_) for id_ in _keys(records and records.routers)}
+    for name in facts.metadata:
+        if name not in wanted:
+            yield Orphan("metadata", name, "a metadata server's folder", (StopMetadata(name),))
     outside = records is not None and bool(provider.networks(records))
     plugged = {port.interface for port in records.ports.values()} if records else set()
     plugged |= {*(settings.patch if outside else ())}
@@ -73,8 +79,6 @@ def orphans(records: Records | None, facts: Facts, settings: Settings) -> Iterat
         # Those that another host's ports no longer ask for go with the next converge.
         plugged |= {*settings.tunnel_patch, *tunnel.of_bridge(facts.ovs, settings)}
     yield from _ports(plugged, facts, settings)
-    wanted = {dhcp_namespace(id_) for id_ in _keys(records and records.networks)}
-    wanted |= {router_namespace(id_) for id_ in _keys(records and records.routers)}
     for name in facts.namespaces:
         if name not in wanted:
             yield Orphan("namespace", name, "named after a thing of ours", (RemoveNamespace(name),))
@@ -96,7 +100,7 @@ def record_of(orphan: Orphan, facts: Facts) -> tuple[str, str] | None:
     kind, id_ = orphan.kind, orphan.id
     if kind == "label":
         kind, _, id_ = id_.partition(":")
-    elif kind == "namespace":
+    elif kind in ("namespace", "metadata"):
         kind = "router" if id_ == router_namespace(id_.partition("-")[2]) else "network"
         id_ = id_.partition("-")[2]
     elif kind == "port":

@@ -28,7 +28,7 @@ from backends.drivers.nftables.steps import (
 from backends.drivers.ovs.facts import CLOUD, VM_UUID
 from backends.drivers.ovs.steps import RemovePort
 from backends.drivers.step import Step
-from backends.plan import inner, labels, nat
+from backends.plan import inner, labels, metadata, nat
 from backends.plan.plan import UnitPlan
 from backends.records.network import OWNER_GATEWAY
 from backends.records.snapshot import Records
@@ -61,6 +61,9 @@ def plan(unit: Unit, records: Records, facts: Facts, settings: Settings) -> Unit
     steps += [*interfaces, *cut]
     steps += _routes(router, gateway, interfaces, records, facts)
     steps += _advertise(router, ports, records, facts, settings)
+    inside = any(each is not gateway for each in ports)
+    home = router_namespace(router.id)
+    steps += metadata.serve(home, facts) if inside else metadata.stop(home, facts)
     return UnitPlan(unit, tuple(steps))
 
 
@@ -143,7 +146,9 @@ def _interfaces(
         outside = port is gateway
         yield from inner.steps(
             router_namespace(router.id), port, records, facts, settings,
-            more=[f"{floating}/32" for floating, _ in pairs] if outside else (),
+            more=[f"{floating}/32" for floating, _ in pairs]
+            if outside
+            else metadata.own_addresses(port, records),
             announce=outside,
         )  # fmt: skip
 
@@ -193,6 +198,7 @@ def _subnets(port: Port, records: Records) -> list[Subnet]:
 
 def _take_down(router: Router, facts: Facts, settings: Settings) -> Iterator[Step]:
     """Everything that forwards; its namespace takes rules and connections along."""
+    yield from metadata.stop(router_namespace(router.id), facts)
     if router.id in facts.advertising:
         yield StopAdvertising(router.id)
     yield from _unplug(router, (), facts, settings)

@@ -66,7 +66,7 @@ def test_from_nothing_nat_comes_before_the_addresses() -> None:
     found, _ = sample()
     assert steps(Model(), found) == [
         "WriteLabel", "AddNamespace", "SetSysctls", "WriteRules",
-        "AddPort", "SetInterface", "AddPort", "SetInterface", "SetRoutes",
+        "AddPort", "SetInterface", "AddPort", "SetInterface", "SetRoutes", "ServeMetadata",
     ]  # fmt: skip
 
 
@@ -195,13 +195,15 @@ def test_an_interface_without_record_is_unplugged() -> None:
     port = next(p for p in found.ports_of[ROUTER] if p.device_owner != OWNER_GATEWAY)
     found.ports_of[ROUTER].remove(port)
     planned = [each.text for each in plan(found, model.facts(), SETTINGS, [UNIT]).steps]
-    assert planned == [f"remove port {port.interface}"]
+    assert planned == [f"remove port {port.interface}", f"stop serving metadata in {HOME}"]
 
 
 def test_a_router_that_goes_leaves_nothing() -> None:
     model, found, router = in_order()
     router.absent = True
-    assert steps(model, found) == ["RemovePort", "RemovePort", "RemoveNamespace", "RemoveLabel"]
+    assert steps(model, found) == [
+        "StopMetadata", "RemovePort", "RemovePort", "RemoveNamespace", "RemoveLabel",
+    ]  # fmt: skip
     for step in plan(found, model.facts(), SETTINGS, [UNIT]).steps:
         model.apply(step)
     assert not any(name.startswith(("qr-", "qg-")) for name in model.ports)
@@ -275,7 +277,9 @@ def test_without_a_gateway_nothing_is_translated() -> None:
 def test_one_that_is_switched_off_leaves_nothing_but_its_label() -> None:
     model, found, router = in_order()
     router.admin_state_up = False
-    assert steps(model, found) == ["WriteLabel", "RemovePort", "RemovePort", "RemoveNamespace"]
+    assert steps(model, found) == [
+        "WriteLabel", "StopMetadata", "RemovePort", "RemovePort", "RemoveNamespace",
+    ]  # fmt: skip
     while converge(model, found, SETTINGS):
         pass
     assert HOME not in model.namespaces

@@ -46,8 +46,8 @@ def test_from_nothing_everything_is_made_from_the_ground_up() -> None:
     names = [type(step).__name__ for unit in planned for step in unit.steps]
     assert names == [
         "AddBridge", "WriteLabel", "WriteLabel", "ImportImage",
-        "WriteLabel", "WriteLabel", "WriteLabel", "AddNamespace", "AddPort", "SetInterface",
-        "ServeDhcp", "CreateVolume", "CreateOverlay", "CreateConfigDrive", "DefineDomain",
+        "WriteLabel", "WriteLabel", "WriteLabel", "TellGuests", "AddNamespace", "AddPort",
+        "SetInterface", "ServeMetadata", "ServeDhcp", "CreateVolume", "CreateOverlay", "CreateConfigDrive", "DefineDomain",
         "StartDomain", "AddPort", "WriteFlowSets",
     ]  # fmt: skip
 
@@ -220,6 +220,7 @@ def test_without_dhcp_there_is_no_server() -> None:
     model, found = in_order(1, 0)
     found.subnets[NETWORK][0].enable_dhcp = False
     assert texts(found, model)[1:] == [
+        f"stop serving metadata in qdhcp-{NETWORK}",
         f"stop DHCP on network {NETWORK}",
         f"remove port {found.ports_on[NETWORK][0].interface}"
         if found.ports_on[NETWORK][0].device_owner == "network:dhcp"

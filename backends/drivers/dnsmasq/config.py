@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from backends.drivers.dnsmasq.steps import Files
+from backends.settings import METADATA_ADDRESS
 
 CONFIG = "dnsmasq.conf"
 HOSTS = "hosts"
@@ -31,13 +32,17 @@ _LABEL = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
 
 @dataclass(frozen=True, slots=True)
 class DhcpSubnet:
-    """A subnet with DHCP. `host_routes` are pairs of destination (CIDR) and next hop."""
+    """A subnet with DHCP. `host_routes` are pairs of destination (CIDR) and next hop.
+
+    `metadata` is the next hop to the metadata service, where that is not the gateway.
+    """
 
     id: str
     cidr: str
     gateway: str | None = None
     dns: tuple[str, ...] = ()
     host_routes: tuple[tuple[str, str], ...] = ()
+    metadata: str = ""
 
     @property
     def ip_version(self) -> int:
@@ -149,6 +154,8 @@ def _options4(network: DhcpNetwork, subnet: DhcpSubnet, prefix: str) -> Iterator
     if subnet.dns:
         yield f"{prefix}option:dns-server,{','.join(subnet.dns)}"
     routes = [*subnet.host_routes, *_neighbours(network.subnets, subnet)]
+    if subnet.metadata:
+        routes.append((f"{METADATA_ADDRESS}/32", subnet.metadata))
     if routes:
         # A client that heeds option 121 ignores the router option (RFC 3442): repeat the default.
         if subnet.gateway:

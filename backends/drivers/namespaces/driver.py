@@ -29,12 +29,14 @@ from backends.drivers.namespaces.steps import (
 from backends.drivers.step import Progress, Step
 from backends.errors import MachineFailed, Refused
 from backends.hosts import Host
-from backends.settings import Settings
+from backends.settings import METADATA_ADDRESS6, Settings
 
 # Where ip-netns(8) keeps the names.
 _NAMES = Path("/var/run/netns")
 _ROUTER = "qrouter-"
 _OURS = re.compile(r"(qdhcp|qrouter)-[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+# Link-local addresses that no kernel makes itself.
+_GIVEN = (METADATA_ADDRESS6,)
 # Looks at once: each is a process that does little but start.
 _LOOKS = 4
 
@@ -242,7 +244,8 @@ def _interface(link: dict[str, Any]) -> Interface:
     addresses = {
         f"{each['local']}/{each['prefixlen']}"
         for each in link.get("addr_info", ())
-        if "local" in each and not (each["family"] == "inet6" and each["scope"] == "link")
+        if "local" in each
+        and (each["family"] == "inet" or each["scope"] != "link" or each["local"] in _GIVEN)
     }
     return Interface(
         link["ifname"],

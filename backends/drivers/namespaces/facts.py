@@ -10,7 +10,8 @@ from dataclasses import dataclass, field
 class Interface:
     """An interface in a namespace.
 
-    `addresses` with prefix length, without IPv6's link-local ones; `mtu` in bytes.
+    `addresses` with prefix length, without those link-local ones of IPv6 that the kernel makes;
+    `mtu` in bytes.
     """
 
     name: str
