@@ -21,7 +21,10 @@ from backends.records.tables import (
     Port,
     Project,
     Router,
+    StoragePool,
     Volume,
+    VolumeBackup,
+    VolumeSnapshot,
 )
 
 # What others may not see, what only says how far the work is, and what the machine itself tells.
@@ -41,6 +44,9 @@ _LEFT_OUT = frozenset(
         "boots",
         "soft_reboots",
         "launches",
+        "target_pool",
+        "revert_to",
+        "restore_from",
     }
 )
 _ENCODER = json.JSONEncoder(
@@ -71,6 +77,8 @@ def cloud(records: Records) -> str:
             "cloud": fields(records.cloud),
             "domains": [fields(records.domains[id_]) for id_ in sorted(records.domains)],
             "flavors": _by(records.flavors, "id"),
+            "qos": _by(records.qos.values(), "id"),
+            "types": _by(records.types.values(), "id"),
         }
     )
 
@@ -117,7 +125,7 @@ def network(records: Records, row: Network) -> str:
 
 def port(records: Records, row: Port) -> str:
     """A port with its addresses and groups, and its subports if it is a trunk's parent."""
-    label = {
+    label: dict[str, Any] = {
         "port": fields(row),
         "addresses": sorted(
             [(each.subnet_id, each.address) for each in records.addresses.get(row.id, ())]
@@ -141,9 +149,24 @@ def floating_ip(row: FloatingIp) -> str:
     return dump({"floating_ip": fields(row)})
 
 
-def volume(row: Volume) -> str:
-    """A volume."""
-    return dump({"volume": fields(row)})
+def pool(row: StoragePool) -> str:
+    """A pool of volumes. The key that opens its host is in a file of its own."""
+    return dump({"pool": fields(row)})
+
+
+def volume(row: Volume, **other: str) -> str:
+    """A volume; `other` are fields that it is about to have."""
+    return dump({"volume": fields(row) | other})
+
+
+def snapshot(row: VolumeSnapshot) -> str:
+    """A snapshot of a volume."""
+    return dump({"snapshot": fields(row)})
+
+
+def backup(row: VolumeBackup) -> str:
+    """A backup of a volume."""
+    return dump({"backup": fields(row)})
 
 
 def instance(records: Records, row: Instance) -> str:

@@ -9,8 +9,8 @@ from typing import Any
 
 from sqlmodel import Session, SQLModel, col, select
 
-from backends.records.network import OWNER_INSTANCE, OWNER_ROUTER
 from backends.records import storage_rows
+from backends.records.network import OWNER_INSTANCE, OWNER_ROUTER
 from backends.records.tables import (
     Address,
     AddressGroup,
@@ -29,15 +29,15 @@ from backends.records.tables import (
     Project,
     QosPolicy,
     QosRule,
+    QosSpec,
     Router,
     SecurityGroup,
     SecurityGroupRule,
+    StoragePool,
     Subnet,
     SubnetPool,
     Subport,
     Trunk,
-    QosSpec,
-    StoragePool,
     Volume,
     VolumeBackup,
     VolumeSnapshot,
@@ -166,7 +166,7 @@ class _Reader:
         records.attachments = _grouped(attachments, "instance_id")
         volumes = ids[Kind.VOLUME] | {each.volume_id for each in attachments}
         records.volumes = self._by_id(Volume, volumes)
-        used = ((i.image_id, i.rescue_image_id) for i in records.instances.values())
+        used = ((i.image_id, i.base_id, i.rescue_image_id) for i in records.instances.values())
         storage_rows.some(records, self._rows, ids)
         images = ids[Kind.IMAGE] | {id_ for pair in used for id_ in pair if id_}
         records.images |= self._by_id(Image, images)

@@ -142,7 +142,11 @@ class Plugging(Service):
                     "instance.state", f"instance {guest.name} is suspended; resume it first"
                 )
             change.about(Unit(Kind.INSTANCE, guest.id), guest.name)
-            return act(change, guest)
+            done = act(change, guest)
+            # Metadata tells a guest of all its ports, on each of their networks.
+            held = select(Port.network_id).where(Port.device_id == guest.id)
+            change.touch(*(Unit(Kind.NETWORK, id_) for id_ in change.session.exec(held)))
+            return done
 
         return self.context.perform(f"instance.{verb}", on_instance)
 

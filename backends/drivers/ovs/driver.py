@@ -10,6 +10,7 @@ from backends.drivers.ovs.conntrack import forget
 from backends.drivers.ovs.counters import Counters, read_counters
 from backends.drivers.ovs.facts import CLOUD, IFACE_ID, LEARNED, OvsBridge, OvsFacts, is_bare_tap
 from backends.drivers.ovs.flows import read_canaries, write_flows
+from backends.drivers.ovs.meters import read_meters, remove_meters, write_meters
 from backends.drivers.ovs.openflow import count_flows
 from backends.drivers.ovs.ovsdb import DatabaseRefused, Json, Ovsdb
 from backends.drivers.ovs.sets import write_sets
@@ -20,9 +21,11 @@ from backends.drivers.ovs.steps import (
     AddTunnel,
     ForgetConnections,
     RemoveBridge,
+    RemoveMeters,
     RemovePort,
     WriteFlows,
     WriteFlowSets,
+    WriteMeters,
 )
 from backends.drivers.ovs.tables import (
     BridgeRow,
@@ -55,6 +58,8 @@ class OvsDriver:
         WriteFlows,
         WriteFlowSets,
         ForgetConnections,
+        WriteMeters,
+        RemoveMeters,
     )
 
     def __init__(self, settings: Settings, host: Host, database: Ovsdb | None = None) -> None:
@@ -88,7 +93,8 @@ class OvsDriver:
         learns = bridge.name == self._settings.tunnel_bridge
         mask = LEARNED if learns else 0
         count = count_flows(bridge.name, run=run, zeros=mask) if sets else 0
-        return replace(bridge, flows=canary, sets=sets, flow_count=count)
+        meters = read_meters(bridge.name, run)
+        return replace(bridge, flows=canary, sets=sets, flow_count=count, meters=meters)
 
     def apply(self, step: Step, progress: Progress) -> None:
         """Apply a step.
@@ -119,6 +125,12 @@ class OvsDriver:
             case WriteFlowSets():
                 self._own_bridge(step.bridge)
                 write_sets(self._host, step.bridge, step.sets, step.swept, run)
+            case WriteMeters():
+                self._own_bridge(step.bridge)
+                write_meters(self._host, step.bridge, dict(step.meters), run)
+            case RemoveMeters():
+                self._own_bridge(step.bridge)
+                remove_meters(self._host, step.bridge, step.numbers, run)
             case ForgetConnections():
                 forget(step.zone, self._settings.datapath, run)
             case _:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 # external_ids keys. The first four are os-vif's and Neutron's; the rest are Quarterdeck's label.
 IFACE_ID = "iface-id"
@@ -52,12 +53,19 @@ class OvsPort:
     tunnel: tuple[str, ...] = ()
 
 
+class Meter(NamedTuple):
+    """What drops packets above a `rate` in kbit/s, beyond a `burst` in kbit."""
+
+    rate: int
+    burst: int
+
+
 @dataclass(frozen=True, slots=True)
 class OvsBridge:
     """A bridge. `flows` is the cookie of the canary in table 23; 0: none, the flows are gone.
 
     Where flows are kept in sets, `sets` are the cookies by owner, from each set's canary, and
-    `flow_count` is the number of all flows there are.
+    `flow_count` is the number of all flows there are; `meters` are by their numbers.
     """
 
     name: str
@@ -67,6 +75,7 @@ class OvsBridge:
     labels: Mapping[str, str] = field(default_factory=dict)
     sets: Mapping[int, int] = field(default_factory=dict)
     flow_count: int = 0
+    meters: Mapping[int, Meter] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -68,7 +68,19 @@ def _exchange(
 ) -> tuple[bytes, list[tuple[int, int]]]:
     """Ask for statistics of flows; what came, and where in it the parts of the reply are."""
     body = struct.pack(">B3xII4xQQ", _ALL_TABLES if table is None else table, _ANY, _ANY, 0, zeros)
-    request = struct.pack(">HH4x", kind, 0) + body + _EMPTY_MATCH
+    return _request(bridge, kind, body + _EMPTY_MATCH, run, timeout)
+
+
+def multipart(bridge: str, kind: int, body: bytes, run: Path = OVS_RUN) -> list[bytes]:
+    """The parts of the reply to a multipart request. Raises MachineFailed, as `read_flows`."""
+    raw, parts = _request(bridge, kind, body, run, 30.0)
+    return [raw[begin:end] for begin, end in parts]
+
+
+def _request(
+    bridge: str, kind: int, body: bytes, run: Path, timeout: float
+) -> tuple[bytes, list[tuple[int, int]]]:
+    request = struct.pack(">HH4x", kind, 0) + body
     try:
         with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as opened:
             opened.settimeout(timeout)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from backends.drivers.ovs.facts import Meter
+
 Labels = tuple[tuple[str, str], ...]
 
 
@@ -153,3 +155,27 @@ class RemovePort:
     @property
     def text(self) -> str:
         return f"remove port {self.name}"
+
+
+@dataclass(frozen=True, slots=True)
+class WriteMeters:
+    """Make meters of a bridge, or change the rates of those that are there."""
+
+    bridge: str
+    meters: tuple[tuple[int, Meter], ...]
+
+    @property
+    def text(self) -> str:
+        return f"limit the bandwidth by {len(self.meters)} meters on {self.bridge}"
+
+
+@dataclass(frozen=True, slots=True)
+class RemoveMeters:
+    """Take meters of a bridge away that no flow uses any more."""
+
+    bridge: str
+    numbers: tuple[int, ...]
+
+    @property
+    def text(self) -> str:
+        return f"remove {len(self.numbers)} meters from {self.bridge}"

@@ -18,6 +18,7 @@ from backends.plan.firewall.tables import (
     TO_MANY,
     UPLINKS,
     flow,
+    tag,
     to,
 )
 from backends.plan.firewall.zones import vlan
@@ -35,18 +36,15 @@ _QUESTIONS = (
     # Multicast listeners tell routers what they listen to (RFC 2710, RFC 3810).
     *(f"icmp6,icmp_type={each}" for each in (131, 132, 133, 143)),
 )
-_VLAN_PRESENT = 0x1000
 
 
 def flows(zone: int, plugs: Sequence[Plug], uplinks: Sequence[int]) -> list[str]:
     """The flows of a network with these ports."""
     found: list[str] = []
     onward = [to(UPLINKS)] if uplinks else []
-    some = [f"output:{plug.ofport}" for plug in plugs if not plug.filtered]
-    everybody = [f"output:{plug.ofport}" for plug in plugs]
-    rules = [
-        f"set_field:{plug.ofport}->reg5,{to(INGRESS_RULES)}" for plug in plugs if plug.filtered
-    ]
+    some = [plug.copy for plug in plugs if not plug.filtered]
+    everybody = [plug.copy for plug in plugs]
+    rules = [plug.alone(to(INGRESS_RULES)) for plug in plugs if plug.filtered]
 
     def spread(priority: int, match: str, receivers: Iterable[str]) -> None:
         actions = ",".join((*receivers, *onward)) or "drop"
@@ -69,8 +67,7 @@ def _uplinks(zone: int, uplinks: Sequence[int]) -> Iterator[str]:
     network = f"set_field:{zone}->reg6"
     yield flow(SORT, 85, f"reg7=1,dl_vlan={vlan(zone)}", f"pop_vlan,{network},{to(SPREAD)}")
     ports = ",".join(f"output:{each}" for each in uplinks)
-    tag = f"push_vlan:0x8100,set_field:{_VLAN_PRESENT | vlan(zone)}->vlan_vid"
-    yield flow(UPLINKS, 10, f"reg6={zone},reg7=0", f"{tag},{ports}")
+    yield flow(UPLINKS, 10, f"reg6={zone},reg7=0", f"{tag(vlan(zone))},{ports}")
 
 
 def _shared(zone: int, plugs: Sequence[Plug]) -> Iterator[str]:
@@ -81,7 +78,7 @@ def _shared(zone: int, plugs: Sequence[Plug]) -> Iterator[str]:
         for mac in sorted({mac for mac, _ in plug.pairs} - own):
             holders[mac].append(plug)
     for mac, having in sorted(holders.items()):
-        into = ",".join(f"set_field:{each.ofport}->reg5,{to(INGRESS_BASE)}" for each in having)
+        into = ",".join(each.alone(to(INGRESS_BASE)) for each in having)
         yield flow(EGRESS_ACCEPT, 100, f"reg6={zone},dl_dst={mac}", into)
         tagged = f"reg7=1,dl_vlan={vlan(zone)},dl_dst={mac}"
         yield flow(SORT, 90, tagged, f"pop_vlan,set_field:{zone}->reg6,{into}")

@@ -5,8 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from backends.drivers.facts import Facts
-from backends.drivers.ovs.facts import OvsBridge
-from backends.drivers.ovs.steps import FlowSet, ForgetConnections, WriteFlowSets
+from backends.drivers.ovs.facts import Meter, OvsBridge
+from backends.drivers.ovs.steps import (
+    FlowSet,
+    ForgetConnections,
+    RemoveMeters,
+    WriteFlowSets,
+    WriteMeters,
+)
 from backends.drivers.step import Step
 from backends.plan import tunnel, tunnel_flows
 from backends.plan.firewall import sets
@@ -32,7 +38,8 @@ def plan(unit: Unit, records: Records, facts: Facts, settings: Settings) -> Unit
     plugged = sets.plugs(records, facts.ovs, settings)
     here = sets.wanted(plugged, records, facts.ovs, settings)
     gone, write = _write(settings.bridge, here, facts)
-    steps += [*_forget(gone), *write, *tunnel.finish(records, facts.ovs, settings)]
+    limit, free = _meters(settings.bridge, sets.meters(plugged, records), facts)
+    steps += [*_forget(gone), *limit, *write, *free, *tunnel.finish(records, facts.ovs, settings)]
     return UnitPlan(unit, tuple(steps))
 
 
@@ -55,6 +62,16 @@ def _write(
     old = {found[each.owner] for each in changed if each.owner in found} | set(gone.values())
     old.update(cookie for owner in gone for cookie in gone_with(owner))
     return gone, [WriteFlowSets(name, _spelled(changed), tuple(sorted(old)))]
+
+
+def _meters(name: str, wanted: Mapping[int, Meter], facts: Facts) -> tuple[list[Step], list[Step]]:
+    """What comes before the flows that use meters, and what after those that did."""
+    bridge = facts.ovs.bridges.get(name)
+    found = bridge.meters if bridge is not None else {}
+    changed = tuple(sorted((id_, each) for id_, each in wanted.items() if found.get(id_) != each))
+    gone = tuple(sorted(found.keys() - wanted.keys()))
+    limit: list[Step] = [WriteMeters(name, changed)] if changed else []
+    return limit, [RemoveMeters(name, gone)] if gone else []
 
 
 def _spelled(wanted: Iterable[Wanted]) -> tuple[FlowSet, ...]:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import hashlib
 from collections import defaultdict
+from collections.abc import Iterable, Mapping
 
-from backends.drivers.ovs.facts import CLOUD, IFACE_ID, OvsFacts
-from backends.plan import provider
+from backends.drivers.ovs.facts import CLOUD, IFACE_ID, Meter, OvsFacts
+from backends.plan import provider, qos
 from backends.plan.firewall import base, groups, members, networks
 from backends.plan.firewall.ports import Plug
 from backends.plan.firewall.wanted import PortSets, Wanted, of
@@ -43,34 +44,55 @@ def port_owner(port_id: str) -> int:
 
 def plugs(records: Records, facts: OvsFacts, settings: Settings) -> list[Plug]:
     """The ports that are plugged here, up, and to be served."""
-    found = []
+    places = _places(records, facts, settings)
+    shaped = qos.shapes((records.ports[id_] for id_ in places), records).of
     stateless = {row.id for rows in records.groups.values() for row in rows if not row.stateful}
-    for port in records.ports.values():
-        seen = facts.ports.get(port.interface)
-        if (
-            seen is None
-            or port.absent
-            or not is_up(port, records)
-            or seen.bridge != settings.bridge
-            or seen.ofport < 1
-            or seen.labels.get(IFACE_ID) != port.id
-        ):
-            continue
+    found = []
+    for id_, (ofport, tag) in places.items():
+        port = records.ports[id_]
         filtered = is_filtered(port)
         found.append(
             Plug(
-                port.id, seen.ofport, zone(settings, records.vlans[port.network_id]),
-                port.mac, filtered, tuple(members.identities(port, records)) if filtered else (),
+                port.id, ofport, zone(settings, records.vlans[port.network_id]), port.mac,
+                filtered, tuple(members.identities(port, records)) if filtered else (),
                 # No port has groups of both kinds.
                 filtered and not stateless.isdisjoint(records.groups_of.get(port.id, ())),
+                tag, shaped.get(id_, qos.PLAIN),
             )
         )  # fmt: skip
     return found
 
 
+def meters(plugged: Iterable[Plug], records: Records) -> Mapping[int, Meter]:
+    """The meters that these ports' flows use."""
+    return qos.shapes((records.ports[plug.id] for plug in plugged), records).meters
+
+
+def _places(records: Records, facts: OvsFacts, settings: Settings) -> dict[str, tuple[int, int]]:
+    """Where ports are plugged: an OpenFlow number, and the VLAN within it of a trunk's subport."""
+    found: dict[str, tuple[int, int]] = {}
+    for port in records.ports.values():
+        seen = facts.ports.get(port.interface)
+        if (
+            seen is not None
+            and seen.bridge == settings.bridge
+            and seen.ofport > 0
+            and seen.labels.get(IFACE_ID) == port.id
+            and is_up(port, records)
+        ):
+            found[port.id] = seen.ofport, 0
+    for parent, trunk in records.trunks.items():
+        if parent in found and trunk.admin_state_up:
+            for each in records.subports.get(trunk.id, ()):
+                if is_up(records.ports[each.port_id], records):
+                    found[each.port_id] = found[parent][0], each.segmentation_id
+    return found
+
+
 def is_up(port: Port, records: Records) -> bool:
     """Whether anything passes it: it may be switched off, or its network."""
-    return port.admin_state_up and records.networks[port.network_id].admin_state_up
+    up = port.admin_state_up and records.networks[port.network_id].admin_state_up
+    return up and not port.absent
 
 
 def is_filtered(port: Port) -> bool:

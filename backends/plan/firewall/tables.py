@@ -18,12 +18,18 @@ MEND = f"ct(commit,{ZONE},exec(set_field:0->ct_mark))"
 TO_MANY = "dl_dst=01:00:00:00:00:00/01:00:00:00:00:00"
 TO_ONE = "dl_dst=00:00:00:00:00:00/01:00:00:00:00:00"
 UNTAGGED = "vlan_tci=0x0000/0x1000"
+VLAN_PRESENT = 0x1000
 
 
 def flow(table: int, priority: int, match: str, actions: str) -> str:
     """A flow in ovs-ofctl's syntax."""
     comma = "," if match else ""
     return f"table={table},priority={priority},{match}{comma}actions={actions}"
+
+
+def tag(vlan: int) -> str:
+    """Put a VLAN tag on (IEEE 802.1Q)."""
+    return f"push_vlan:0x8100,set_field:{VLAN_PRESENT | vlan}->vlan_vid"
 
 
 def to(table: int) -> str:

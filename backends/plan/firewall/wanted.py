@@ -47,7 +47,7 @@ class PortSets:
 
     def of(self, owner: int, plug: Plug) -> Wanted:
         """The set of a plugged port."""
-        if any(mac != plug.mac for mac, _ in plug.pairs):
+        if not plug.plain or any(mac != plug.mac for mac, _ in plug.pairs):
             return of(owner, ports.flows(plug, self._rules))
         digest, count = self._shape(plug)
         mark = f"{owner} {plug.ofport} {plug.zone} {plug.mac} {plug.pairs} {digest}"
