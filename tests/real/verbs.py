@@ -20,7 +20,7 @@ LOOKS = frozenset(
     {
         "list", "show", "row", "recorded", "console_log", "members", "rules", "subnet", "subnets",
         "project", "projects", "user", "users", "groups", "domains", "assignments", "of_instance",
-        "of_instances", "counters", "names", "bridges", "rows", "orphans",
+        "of_instances", "counters", "names", "bridges", "rows", "orphans", "rule",
     }
 )  # fmt: skip
 
@@ -101,6 +101,8 @@ def furnish(lab: Lab, folder: Path) -> Cloud:
     run("qemu-img", "create", "-q", "-f", "qcow2", spare, "1M")
     ships.images.create("spare", str(spare))
     ships.routers.create("gate")
+    ships.subnet_pools.create("ranges", ["10.70.0.0/16"], default_length=24)
+    ships.address_groups.create("offices", ["10.71.0.0/24"])
     instance = lab.launch(ships, "anchor", "net")
     ships.volumes.attach("ballast", "anchor")
     lab.guest(instance)
@@ -112,6 +114,7 @@ SOURCES: dict[str, str] = {}
 _REFS = {
     "flavors": FLAVOR, "images": "spare", "instances": "anchor", "keypairs": "key",
     "networks": "net", "ports": "plug", "routers": "gate", "security_groups": "web",
+    "address_groups": "offices", "subnet_pools": "ranges",
     "volumes": "cargo",
 }  # fmt: skip
 _IDENTITY = {"domain": "sea", "group": "crew", "project": "docks", "user": "eye"}
@@ -119,7 +122,7 @@ _USUAL: dict[str, Any] = {
     "domain": "sea", "group": "crew", "project": "docks", "user": "eye", "role": "member",
     "member": True, "ram": 64, "size": 1, "volume": "cargo", "instance": "anchor",
     "network": "net", "limits": {"volumes": 3}, "listings": (), "units": (), "id_": "0" * 36,
-    "rule_id": "0" * 36,
+    "rule_id": "0" * 36, "prefixes": ("10.72.0.0/16",),
 }  # fmt: skip
 # For what has no value of its own here.
 _ANY = "anchor"

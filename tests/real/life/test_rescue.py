@@ -11,7 +11,9 @@ from backends.errors import Refused
 from backends.records.instance import Power
 from backends.rescue import rescue
 from backends.services.instance import NewInstance, Plug
+from backends.services.network import NewSubnet
 from backends.services.port import FixedAddress
+from backends.services.security_group import NewRule
 from tests.real.guest import Guest
 from tests.real.lab import FLAVOR, IMAGE, Lab, eventually
 
@@ -49,6 +51,11 @@ def test_everything_is_back_and_guests_notice_nothing(lab: Lab) -> None:
     attached = alpha.volumes.create("attached", 1).id
     free = beta.volumes.create("free", 2, "a volume for later").id
     alpha.volumes.attach("attached", "server")
+    alpha.subnet_pools.create("ranges", ["10.70.0.0/16"], default_length=24)
+    alpha.networks.create_subnet(NewSubnet(network.id, subnet_pool="ranges", dhcp=False))
+    alpha.address_groups.create("offices", ["10.71.0.0/24", "fd71::/64"])
+    alpha.security_groups.create("bare", stateful=False)
+    alpha.security_groups.add_rule(NewRule("bare", remote_address_group="offices"))
     serving, asking, resting = lab.guest(server), lab.guest(client), lab.guest(stopped)
     beta.instances.stop(stopped.id)
     resting.forget()

@@ -33,7 +33,12 @@ REFS = frozenset(
 _UNKNOWN = (".not_found", ".invalid", "volume.device", "role.who")
 # The same inside of the values that say what is to be made.
 NEW_NAMES = frozenset({"name"})
-NEW_REFS = frozenset({"flavor", "image", "key", "network", "group", "remote_group"})
+NEW_REFS = frozenset(
+    {
+        "flavor", "image", "key", "network", "group", "remote_group", "remote_address_group",
+        "subnet_pool",
+    }
+)  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -93,7 +98,8 @@ def test_no_verb_takes_a_bad_name(album: Album, cloud: Cloud, verb: Verb, parame
 def _takes_nothing(verb: Verb, outer: str, inner: str) -> bool:
     """Whether an empty text means that none is given."""
     if inner:
-        return inner in ("key", "remote_group") or (inner == "name" and verb.service != "instances")
+        optional = ("key", "remote_group", "remote_address_group", "subnet_pool")
+        return inner in optional or (inner == "name" and verb.service != "instances")
     parameter = next(each for each in verb.parameters if each.name == outer)
     return parameter.default in (None, "") or str(verb) == "volumes.create"
 
@@ -129,6 +135,21 @@ def launch(flavor: str = FLAVOR, image: str = IMAGE, **more: Any) -> Callable[[C
         (subnet("172.16.12.0/24", pools=(("172.16.12.9", "172.16.12.2"),)), "network.pool.invalid"),
         (subnet("172.16.12.0/24", pools=(("10.0.0.1", "10.0.0.9"),)), "network.address.outside"),
         (subnet("172.16.12.0/24", ip_version=6), "network.subnet.invalid"),
+        (subnet("", subnet_pool="ranges", prefix_length=7), "subnet_pool.length"),
+        (subnet("", subnet_pool="ranges", prefix_length=32), "network.subnet.invalid"),
+        (subnet("172.16.12.0/24", subnet_pool="ranges"), "subnet_pool.range"),
+        (subnet("", use_default_pool=True), "subnet_pool.not_found"),
+        (subnet(""), "subnet.range.missing"),
+        (lambda cloud: cloud.subnet_pools.create("new", ["$(id)"]), "network.subnet.invalid"),
+        (lambda cloud: cloud.subnet_pools.create("new", []), "subnet_pool.prefixes"),
+        (
+            lambda cloud: cloud.address_groups.create("new", ["10.0.0.1/8"]),
+            "address_group.address.invalid",
+        ),
+        (
+            lambda cloud: cloud.address_groups.set("offices", remove=["10.9.9.9"]),
+            "address_group.address.missing",
+        ),
         (port("172.16.10.5"), "network.address.outside"),
         (port("172.16.9.0"), "network.address.outside"),
         (port("172.16.9.15"), "network.address.outside"),
