@@ -114,7 +114,11 @@ class StandIn:
 
     def keep(self, *words: str) -> None:
         """Have Python do this in it until the end."""
-        argv = ["ip", "netns", "exec", self.name, sys.executable, *words]
+        self.keep_running(sys.executable, *words)
+
+    def keep_running(self, *words: str) -> None:
+        """Have a program run in it until the end."""
+        argv = ["ip", "netns", "exec", self.name, *words]
         quiet = subprocess.DEVNULL
         self._processes.append(subprocess.Popen(argv, stdout=quiet, stderr=quiet, text=True))
 
