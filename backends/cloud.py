@@ -15,6 +15,7 @@ from backends.access import RUN_ROOT, STATE_ROOT, Access
 from backends.caller import Caller
 from backends.context import Context
 from backends.drivers.machine import Machine
+from backends.drivers.qemu_img.person import NOBODY
 from backends.errors import NotFound, Refused
 from backends.hosts import LocalHost
 from backends.plan.firewall.zones import usual_slot
@@ -27,6 +28,7 @@ from backends.traits import datapath, domain_type
 if TYPE_CHECKING:
     from backends.plan.plan import Plan
     from backends.services.address_group import AddressGroups
+    from backends.services.chain import Chains
     from backends.services.connection import ConnectionTables
     from backends.services.drift import Drift
     from backends.services.flavor import Flavors
@@ -40,7 +42,9 @@ if TYPE_CHECKING:
     from backends.services.operation import Operations
     from backends.services.plugging import Plugging
     from backends.services.port import Ports
+    from backends.services.qos import QosPolicies
     from backends.services.quotas import Quotas
+    from backends.services.reshape import Reshaping
     from backends.services.router import Routers
     from backends.services.security_group import SecurityGroups
     from backends.services.subnet_pool import SubnetPools
@@ -132,10 +136,22 @@ class Cloud:
         return Flavors(self.context)
 
     @cached_property
+    def reshape(self) -> Reshaping:
+        from backends.services.reshape import Reshaping
+
+        return Reshaping(self.context)
+
+    @cached_property
     def images(self) -> Images:
         from backends.services.image import Images
 
         return Images(self.context)
+
+    @cached_property
+    def chains(self) -> Chains:
+        from backends.services.chain import Chains
+
+        return Chains(self.context)
 
     @cached_property
     def networks(self) -> Networks:
@@ -220,6 +236,12 @@ class Cloud:
         from backends.services.plugging import Plugging
 
         return Plugging(self.context)
+
+    @cached_property
+    def qos(self) -> QosPolicies:
+        from backends.services.qos import QosPolicies
+
+        return QosPolicies(self.context)
 
     @cached_property
     def topology(self) -> Topologies:
@@ -342,7 +364,20 @@ def _user_caller(session: Session, access: Access, name: str) -> Caller:
         role=Role.ADMIN if everywhere else _role_in(session, user.id, project.id),
         admin=everywhere is not None,
         read_only=access.read_only,
+        uid=_machine_user(access),
     )
+
+
+def _machine_user(access: Access) -> int:
+    """Whom this process opens files as for a user of the cloud.
+
+    Root may act as anybody, and stays root. Who gave a password is who became root by sudo, or
+    else nobody that the machine knows.
+    """
+    if os.geteuid() != 0 or access.password is None:
+        return os.geteuid()
+    by_sudo = os.environ.get("SUDO_UID", "")
+    return int(by_sudo) if by_sudo.isdecimal() and int(by_sudo) else NOBODY
 
 
 def _role_in(session: Session, user_id: str, project_id: str) -> Role:
@@ -382,4 +417,5 @@ def _as_reader(caller: Caller) -> Caller:
         role=Role.READER,
         admin=caller.admin,
         read_only=True,
+        uid=caller.uid,
     )

@@ -126,6 +126,11 @@ _verb("instance.pause", "p", "Pause", lambda c, ids: c.instances.pause(*ids), bu
 _verb("instance.unpause", "u", "Unpause", lambda c, ids: c.instances.unpause(*ids), bulk=True)
 _verb("instance.suspend", "z", "Suspend", lambda c, ids: c.instances.suspend(*ids), bulk=True)
 _verb("instance.resume", "r", "Resume", lambda c, ids: c.instances.resume(*ids), bulk=True)
+_form("instance.capture", "i", "Image", "capture", hint=False)
+_form("instance.resize", "w", "Resize", "resize", hint=False)
+_form("instance.rebuild", "f", "Rebuild", "rebuild", hint=False)
+_form("instance.rescue", "m", "Rescue", "rescue", hint=False)
+_form("instance.shelve", "h", "Shelve", "shelve", hint=False)
 _verb(
     "instance.delete",
     "ctrl+d",

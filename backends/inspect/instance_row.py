@@ -24,6 +24,9 @@ class InstanceRow(NamedTuple):
     host: str
     created_at: float
     made: bool
+    shelved: bool
+    rescue_image_id: str | None
+    previous: dict[str, str | int]
     addresses: tuple[str, ...]
     state: State | None
     reason: Reason | None
@@ -33,13 +36,21 @@ class InstanceRow(NamedTuple):
         """Nova's word for it, from the machine; MISSING where its domain is lost."""
         if self.absent:
             return "DELETING"
+        if self.shelved:
+            return "SHELVED"
         if self.state is None and self.made:
             return "MISSING"
+        if self.state is State.RUNNING and self.rescue_image_id:
+            return "RESCUE"
+        if self.previous and self.state in (State.RUNNING, State.SHUTOFF):
+            return "VERIFY_RESIZE"
         return status_of(self.power, self.state)
 
     @property
     def differs(self) -> bool:
         """Whether what is, is not what should be."""
+        if self.shelved:
+            return self.absent or self.state is not None
         return self.absent or self.state is not _STATES[self.power]
 
 

@@ -14,6 +14,7 @@ from backends.doom import doom
 from backends.drivers.libvirt.facts import Reason, State
 from backends.errors import Refused
 from backends.inspect.instance_row import InstanceRow
+from backends.plan import hardware
 from backends.records.flavor import Flavor
 from backends.records.identity import Role
 from backends.records.image import Image
@@ -24,11 +25,12 @@ from backends.services import quota
 from backends.services.base import Service, check_absent, find, good_name, good_properties
 from backends.services.flavor import Flavors, check_fits_host
 from backends.services.image import Images
+from backends.services.image_file import check_ready
 from backends.services.keypair import KeyPairs
 from backends.services.plug import Plug, plug_in
 
 _USER_DATA_MAX = 65535
-_DISK_FORMATS = ("raw", "qcow2", "ami")
+_DISK_FORMATS = ("raw", "qcow2", "vdi", "vhd", "vhdx", "vmdk", "iso", "ami")
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +86,8 @@ class Instances(Service):
                 ram=flavor.ram,
                 disk=flavor.disk,
                 image_id=image.id,
+                base_id=image.id,
+                hardware=hardware.of_image(image),
                 key_name=key.name if key else None,
                 public_key=key.public_key if key else None,
                 user_data=new.user_data,
@@ -204,6 +208,9 @@ class Instances(Service):
             rows = [find(change.session, Instance, ref, "instance", self.caller) for ref in refs]
             for row in rows:
                 check_absent(row, "instance")
+                if row.shelved:
+                    text = f"instance {row.name} is shelved; unshelve it first"
+                    raise Refused("instance.state", text)
                 act_on(row)
                 unit = Unit(Kind.INSTANCE, row.id)
                 change.about(unit, row.name if len(rows) == 1 else f"{len(rows)} instances")
@@ -233,8 +240,11 @@ def check_image(image: Image, flavor: Flavor) -> None:
     """Whether an instance of this flavor can boot from it. Raises Refused `image.*`, `flavor.*`."""
     if image.disk_format not in _DISK_FORMATS:
         raise Refused("image.not_bootable", f"image {image.name} is a {image.disk_format}, no disk")
-    if not image.imported:
-        raise Refused("image.not_ready", f"image {image.name} is still being imported")
+    check_ready(image)
+    if not image.active:
+        raise Refused("image.deactivated", f"image {image.name} is deactivated")
+    if image.damaged:
+        raise Refused("image.damaged", f"the file of image {image.name} is damaged; repair it")
     if flavor.ram < image.min_ram:
         text = (
             f"image {image.name} wants {image.min_ram} MiB, flavor {flavor.name} has {flavor.ram}"
@@ -291,6 +301,9 @@ def _listing(
         Instance.host,
         Instance.created_at,
         Instance.made,
+        Instance.shelved,
+        Instance.rescue_image_id,
+        Instance.previous,
     ).order_by(col(Instance.name), col(Instance.id))
     taken = (
         select(Port.device_id, Address.address)

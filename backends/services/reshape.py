@@ -278,9 +278,7 @@ def _back(row: Instance, before: dict[str, Any]) -> Callable[[Session], None]:
 def _flavor(row: Instance, disk: int | None = None) -> Flavor:
     """The instance's own sizes, as its flavor may be gone."""
     size = row.disk if disk is None else disk
-    return Flavor(
-        id=row.flavor_id, name=row.flavor_name, vcpus=row.vcpus, ram=row.ram, disk=size
-    )
+    return Flavor(id=row.flavor_id, name=row.flavor_name, vcpus=row.vcpus, ram=row.ram, disk=size)
 
 
 def _image_of(session: Session, row: Instance, name: str) -> Image:

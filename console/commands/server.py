@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from console.commands import floating_ip, server_create, server_plug
+from console.commands import floating_ip, server_create, server_plug, server_reshape
 from console.commands.command import ALL_PROJECTS, LONG, PROPERTIES, WAIT, Command, arg, name, names
 from console.commands.job import Job
 from console.commands.output import Fields, Output, Rows
@@ -182,5 +182,6 @@ COMMANDS = (
         (name("SERVER"),), "server console selfservice-instance",
     ),
     *server_plug.COMMANDS,
+    *server_reshape.COMMANDS,
     *floating_ip.OF_SERVERS,
 )  # fmt: skip

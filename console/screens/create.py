@@ -9,6 +9,13 @@ from backends.errors import Usage
 from console.screens.forms.compute import FlavorForm, InstanceForm, KeyPairForm
 from console.screens.forms.identity import ProjectForm, UserForm
 from console.screens.forms.network import NetworkForm, PortForm, SubnetForm
+from console.screens.forms.reshape import (
+    CaptureForm,
+    RebuildForm,
+    RescueForm,
+    ResizeEndForm,
+    ResizeForm,
+)
 from console.screens.forms.routing import (
     FloatingIpForm,
     GatewayForm,
@@ -24,6 +31,11 @@ FORMS: dict[str, type[Form]] = {
     "flavor": FlavorForm,
     "image": ImageForm,
     "instance": InstanceForm,
+    "instance capture": CaptureForm,
+    "instance rebuild": RebuildForm,
+    "instance rescue": RescueForm,
+    "instance resize": ResizeForm,
+    "instance resize end": ResizeEndForm,
     "keypair": KeyPairForm,
     "network": NetworkForm,
     "port": PortForm,

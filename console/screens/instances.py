@@ -12,6 +12,7 @@ from textual.message import Message
 
 from backends.errors import MachineFailed, QuarterdeckError
 from console.beside import beside, post
+from console.screens.reshaping import Reshaping
 from console.screens.table_panel import TablePanel
 from console.widgets import words
 from console.widgets.column import Column
@@ -88,7 +89,7 @@ def _addresses(item: Item) -> str:
     return f"{first} +{len(more)}" if more else first
 
 
-class Instances(TablePanel):
+class Instances(Reshaping, TablePanel):
     """All instances of the project, or of the cloud."""
 
     slug = "instances"

@@ -20,7 +20,7 @@ NASTY = 'a "b" <c> & \\ # ; | `d` 한글\x1b[31m'
 
 
 def row(id_: str, state: State | None = State.RUNNING, power: Power = Power.RUNNING) -> InstanceRow:
-    return InstanceRow(id_, f"vm-{id_}", "p", power, False, "m1", None, "box", 0.0, True, (), state,
+    return InstanceRow(id_, f"vm-{id_}", "p", power, False, "m1", None, "box", 0.0, True, False, None, {}, (), state,
                        None)  # fmt: skip
 
 
