@@ -20,7 +20,7 @@ from backends.journal import AT_WORK, Journal, units_of
 from backends.plan.plan import Plan, UnitPlan
 from backends.records import snapshot
 from backends.records.base import now
-from backends.records.network import OWNER_ROUTER, Port
+from backends.records.network import OWNER_GATEWAY, Port
 from backends.records.operation import Operation, Outcome
 from backends.records.store import Store
 from backends.records.unit import Kind, Unit
@@ -67,20 +67,29 @@ class Change:
 
 # What moves ports, and with them the flows between them.
 _PLUGGING = frozenset({Kind.HOST, Kind.NETWORK, Kind.ROUTER, Kind.INSTANCE})
+# What changes nothing that an instance's guest is told of itself.
+_POWER_VERBS = frozenset(
+    f"instance.{verb}"
+    for verb in ("start", "stop", "reboot", "pause", "unpause", "suspend", "resume")
+)
 
 
-def following(session: Session, units: Iterable[Unit], host: str) -> list[Unit]:
+def following(session: Session, verb: str, units: Iterable[Unit], host: str) -> list[Unit]:
     """What has to be converged with these units.
 
-    The firewall, where they move ports; the networks of routers, whose guests ask there for their
-    metadata and are told what is lent to them.
+    The firewall, where they move ports; the networks of routers and of instances that change, as
+    guests ask there for their metadata.
     """
     units = list(units)
-    routers = [unit.id for unit in units if unit.kind is Kind.ROUTER]
-    query = select(Port.network_id).where(
-        col(Port.device_id).in_(routers), Port.device_owner == OWNER_ROUTER
-    )
-    found = [Unit(Kind.NETWORK, id_) for id_ in session.exec(query)] if routers else []
+    devices = [unit.id for unit in units if unit.kind is Kind.ROUTER]
+    if verb not in _POWER_VERBS:
+        devices += [unit.id for unit in units if unit.kind is Kind.INSTANCE]
+    found: list[Unit] = []
+    if devices:
+        query = select(Port.network_id).where(
+            col(Port.device_id).in_(devices), col(Port.device_owner) != OWNER_GATEWAY
+        )
+        found += [Unit(Kind.NETWORK, id_) for id_ in session.exec(query)]
     if any(unit.kind in _PLUGGING for unit in units):
         found.append(Unit(Kind.FIREWALL, host))
     return found
@@ -138,7 +147,7 @@ class Context:
             with self.store.write() as session:
                 change = Change(session)
                 result = act(change)
-                change.touch(*following(change.session, change.units, self.settings.host))
+                change.touch(*following(session, verb, change.units, self.settings.host))
                 session.flush()
                 if getattr(self._local, "preview", False):
                     raise _Previewed(self._planned(change))

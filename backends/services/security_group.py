@@ -106,6 +106,8 @@ class SecurityGroups(Service):
                     raise Refused("security_group.default", "the default group keeps its name")
                 _check_free(session, row.project_id, wanted)
                 row.name = wanted
+                # Guests read the names of their groups in their metadata.
+                change.touch(*_networks(session, row))
             if description is not None:
                 row.description = good_text(description, "description")
             if stateful is not None and stateful != row.stateful:
@@ -251,3 +253,14 @@ def _check_new(session: Session, row: SecurityGroupRule) -> None:
     )
     if session.exec(same).first() is not None:
         raise Refused("security_group.rule.exists", "the group has this rule already")
+
+
+def _networks(session: Session, group: SecurityGroup) -> list[Unit]:
+    """The networks of the ports that have the group."""
+    query = (
+        select(Port.network_id)
+        .join(PortSecurityGroup, col(PortSecurityGroup.port_id) == col(Port.id))
+        .where(PortSecurityGroup.group_id == group.id)
+        .distinct()
+    )
+    return [Unit(Kind.NETWORK, id_) for id_ in session.exec(query)]

@@ -229,7 +229,7 @@ class Lab:
     def _processes(self) -> Iterator[str]:
         for process in psutil.process_iter(["name", "cmdline"]):
             words = process.info["cmdline"] or []
-            if process.info["name"].startswith(("qemu-system", "dnsmasq")) and any(
+            if process.info["name"].startswith(("qemu-system", "dnsmasq", "python3")) and any(
                 f"{self.state}/" in word for word in words
             ):
                 yield f"process {process.info['name']} {re.findall(_UUID, ' '.join(words))[:1]}"
