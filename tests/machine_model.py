@@ -171,8 +171,8 @@ class Model:
                 self.files[id_] = replace(files, config=config)
             case RemoveInstanceFiles(id_):
                 self.files.pop(id_, None)
-            case CreateVolume(id_, driver, size, label):
-                self.volumes.setdefault(id_, VolumeFact(id_, driver, size, label))
+            case CreateVolume(id_, pool, size, label):
+                self.volumes.setdefault(id_, VolumeFact(id_, pool.driver, size, label))
             case LabelVolume(id_, _, label):
                 self.volumes[id_] = replace(self.volumes[id_], label=label)
             case RemoveVolume(id_):
@@ -194,6 +194,8 @@ class Model:
                     known or fresh,
                     digest=spec.digest,
                     label=spec.label,
+                    vcpus=spec.vcpus,
+                    ram=spec.ram,
                     disks=known.disks if known is not None and live else disks,
                     nics=known.nics
                     if known is not None and live
