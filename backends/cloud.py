@@ -49,6 +49,7 @@ if TYPE_CHECKING:
     from backends.services.security_group import SecurityGroups
     from backends.services.subnet_pool import SubnetPools
     from backends.services.topology import Topologies
+    from backends.services.trunk import Trunks
     from backends.services.volume import Volumes
 
 __all__ = [
@@ -242,6 +243,12 @@ class Cloud:
         from backends.services.qos import QosPolicies
 
         return QosPolicies(self.context)
+
+    @cached_property
+    def trunks(self) -> Trunks:
+        from backends.services.trunk import Trunks
+
+        return Trunks(self.context)
 
     @cached_property
     def topology(self) -> Topologies:

@@ -28,11 +28,15 @@ from backends.records.tables import (
     Network,
     Port,
     PortSecurityGroup,
+    QosPolicy,
+    QosRule,
     Router,
     SecurityGroup,
     SecurityGroupRule,
     Subnet,
     SubnetPool,
+    Subport,
+    Trunk,
     Volume,
 )
 from backends.services.project import add_default_group
@@ -142,6 +146,8 @@ class Salvage:
             values["name"] = f"rescued-{id_[:8]}"
         self.add(Project, [values])
         self.add(SecurityGroup, label["groups"])
+        self.add(QosPolicy, label.get("qos_policies", ()))
+        self.add(QosRule, label.get("qos_rules", ()))
         self.add(AddressGroup, label.get("address_groups", ()))
         self.add(SubnetPool, label.get("subnet_pools", ()))
         self.add(SecurityGroupRule, self._whole(label["rules"]))
@@ -174,7 +180,7 @@ class Salvage:
         if not label:
             return False
         self.owner(label["network"]["project_id"])
-        self.add(Network, [label["network"]])
+        self.add(Network, [self._with_policy(label["network"])])
         self.add(Subnet, map(self._of_known_pool, label["subnets"]))
         if label["vlan"]:
             self._vlan(id_, label["vlan"])
@@ -208,7 +214,7 @@ class Salvage:
             self.report.lost.append(f"port {id_}: its network is gone")
             return False
         self.owner(values["project_id"])
-        self.add(Port, [values])
+        self.add(Port, [self._with_policy(values)])
         for subnet_id, address in label["addresses"]:
             if self.session.get(Subnet, subnet_id) is None:
                 continue
@@ -220,8 +226,23 @@ class Salvage:
             if self.session.get(SecurityGroup, group_id) is not None:
                 self.session.add(PortSecurityGroup(port_id=id_, group_id=group_id))
         self.session.flush()
+        self._trunk(label)
         self._device(values["device_id"])
         return True
+
+    def _trunk(self, label: Label) -> None:
+        """The trunk whose parent a port is, with those of its subports that are there."""
+        if "trunk" not in label:
+            return
+        self.add(Trunk, [label["trunk"]])
+        there = [each for each in label["subports"] if self.make("port", each["port_id"])]
+        self.add(Subport, there)
+
+    def _with_policy(self, values: Label) -> Label:
+        """Without its QoS policy, where that is gone with its project."""
+        policy = values.get("qos_policy_id")
+        gone = policy and self.session.get(QosPolicy, policy) is None
+        return {**values, "qos_policy_id": None} if gone else values
 
     def _device(self, id_: str) -> None:
         """What a port is plugged into, where the machine has it."""
@@ -283,8 +304,9 @@ class Salvage:
             return False
         values = dict(label["instance"])
         self.owner(values["project_id"])
-        if not self.make("image", values.get("image_id")):
-            values["image_id"] = None
+        for name in ("image_id", "base_id", "leaving_id"):
+            if not self.make("image", values.get(name)):
+                values[name] = None
         values |= _power_of(fact) | {
             "made": True,
             "user_data": user_data(self.machine.host, self.settings.instance(id_)),

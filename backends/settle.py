@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
+from typing import Any
 
 from sqlalchemy import delete, update
 from sqlmodel import Session, col, select
 
 from backends.drivers.machine import Machine
+from backends.drivers.qemu_img.steps import origin_of
+from backends.drivers.volumes.pool import default_pool, pool_of
 from backends.plan.plan import UnitPlan
 from backends.records.tables import (
     Address,
@@ -22,15 +26,24 @@ from backends.records.tables import (
     Port,
     PortSecurityGroup,
     Project,
+    QosPolicy,
+    QosRule,
     Quota,
     RoleAssignment,
     Router,
     SecurityGroup,
     SecurityGroupRule,
+    StoragePool,
     Subnet,
     Volume,
+    VolumeBackup,
+    VolumeSnapshot,
+    VolumeTransfer,
 )
 from backends.records.unit import Kind
+from backends.settings import root_disk
+
+_Handler = Callable[[Session, str, Machine], None]
 
 
 def settle(session: Session, planned: UnitPlan, machine: Machine) -> None:
@@ -43,18 +56,49 @@ def settle(session: Session, planned: UnitPlan, machine: Machine) -> None:
 
 def _image_present(session: Session, id_: str, machine: Machine) -> None:
     image = session.get(Image, id_)
-    if image is None or image.imported:
+    if image is None or image.ready:
         return
     found = machine.qemu_img.describe(id_)
     image.size, image.virtual_size = found.size, found.virtual_size
     image.sha256, image.sha512 = found.sha256, found.sha512
-    image.imported, image.source = True, None
+    if not image.imported:
+        # Where it can be fetched again: who piped it in has it, and no password is kept for it.
+        image.origin = origin_of(image.source)
+        image.imported, image.source, image.damaged = True, None, False
+    elif found.format == image.convert_to:
+        image.disk_format, image.convert_to, image.origin = found.format, None, None
 
 
 def _volume_present(session: Session, id_: str, machine: Machine) -> None:
     volume = session.get(Volume, id_)
-    if volume is not None and not volume.made:
-        volume.made = bool(machine.volumes.facts([id_]))
+    if volume is None:
+        return
+    volume.made = True
+    volume.revert_to = volume.restore_from = ""
+    if volume.target_pool:
+        pools = session.exec(select(StoragePool).where(StoragePool.name == volume.target_pool))
+        pool = pools.first()
+        target = pool_of(pool) if pool else default_pool(machine.settings)
+        volume.pool, volume.driver, volume.target_pool = target.name, target.driver, ""
+
+
+def _snapshot_present(session: Session, id_: str, machine: Machine) -> None:
+    snapshot = session.get(VolumeSnapshot, id_)
+    if snapshot is not None:
+        snapshot.made = True
+
+
+def _backup_present(session: Session, id_: str, machine: Machine) -> None:
+    backup = session.get(VolumeBackup, id_)
+    if backup is None or backup.made:
+        return
+    manifest = machine.volumes.backups.manifest(Path(backup.folder))
+    backup.pieces, backup.stored = len(manifest.pieces), manifest.stored
+    backup.made = True
+    # A snapshot that was made for it alone has served.
+    served = select(VolumeSnapshot).where(VolumeSnapshot.backup_id == id_)
+    for snapshot in session.exec(served):
+        snapshot.absent = True
 
 
 def _instance_present(session: Session, id_: str, machine: Machine) -> None:
@@ -62,6 +106,7 @@ def _instance_present(session: Session, id_: str, machine: Machine) -> None:
     if instance is None:
         return
     instance.made = True
+    _learn_base(instance, machine)
     gone = select(Attachment).where(Attachment.instance_id == id_, col(Attachment.absent))
     for attachment in session.exec(gone):
         session.delete(attachment)
@@ -72,6 +117,17 @@ def _instance_present(session: Session, id_: str, machine: Machine) -> None:
             port.absent = True
         else:
             port.device_id = port.device_owner = port.host = ""
+
+
+def _learn_base(instance: Instance, machine: Machine) -> None:
+    """What its disk stands on by the disk's own word, once it is where it should be."""
+    files = machine.qemu_img.files([instance.id]).get(instance.id)
+    disk = root_disk(instance.disk_generation)
+    if files is None or disk not in files.disks:
+        return
+    base = files.bases.get(disk)
+    if instance.leaving_id is None or base == instance.base_id:
+        instance.base_id, instance.leaving_id = base, None
 
 
 def _network_present(session: Session, id_: str, machine: Machine) -> None:
@@ -85,12 +141,20 @@ def _project_gone(session: Session, id_: str, machine: Machine) -> None:
     groups = select(SecurityGroup.id).where(SecurityGroup.project_id == id_)
     rules = delete(SecurityGroupRule).where(col(SecurityGroupRule.group_id).in_(groups))
     session.execute(rules)
-    for table in (SecurityGroup, AddressGroup, Quota, RoleAssignment, ImageMember):
+    policies = select(QosPolicy.id).where(QosPolicy.project_id == id_)
+    session.execute(delete(QosRule).where(col(QosRule.policy_id).in_(policies)))
+    for limited in (Network, Port):
+        # A shared one may be on what others own.
+        used = update(limited).where(col(limited.qos_policy_id).in_(policies))
+        session.execute(used.values(qos_policy_id=None))
+    for table in (QosPolicy, SecurityGroup, AddressGroup, Quota, RoleAssignment, ImageMember):
         session.execute(delete(table).where(col(table.project_id) == id_))
     session.execute(delete(Project).where(col(Project.id) == id_))
 
 
 def _image_gone(session: Session, id_: str, machine: Machine) -> None:
+    made = update(Instance).where(col(Instance.image_id) == id_)
+    session.execute(made.values(image_id=None))
     session.execute(delete(ImageMember).where(col(ImageMember.image_id) == id_))
     session.execute(delete(Image).where(col(Image.id) == id_))
 
@@ -110,7 +174,16 @@ def _router_gone(session: Session, id_: str, machine: Machine) -> None:
 
 
 def _volume_gone(session: Session, id_: str, machine: Machine) -> None:
+    session.execute(delete(VolumeTransfer).where(col(VolumeTransfer.volume_id) == id_))
+    session.execute(delete(VolumeSnapshot).where(col(VolumeSnapshot.volume_id) == id_))
     session.execute(delete(Volume).where(col(Volume.id) == id_))
+
+
+def _row_gone(table: Any) -> _Handler:
+    def gone(session: Session, id_: str, machine: Machine) -> None:
+        session.execute(delete(table).where(col(table.id) == id_))
+
+    return gone
 
 
 def _instance_gone(session: Session, id_: str, machine: Machine) -> None:
@@ -128,10 +201,11 @@ def _forget_ports(session: Session, ids: list[str]) -> None:
     session.execute(delete(Port).where(col(Port.id).in_(ids)))
 
 
-_Handler = Callable[[Session, str, Machine], None]
 _PRESENT: dict[Kind, _Handler] = {
     Kind.IMAGE: _image_present,
     Kind.VOLUME: _volume_present,
+    Kind.SNAPSHOT: _snapshot_present,
+    Kind.BACKUP: _backup_present,
     Kind.INSTANCE: _instance_present,
     Kind.NETWORK: _network_present,
 }
@@ -140,6 +214,9 @@ _REMOVED: dict[Kind, _Handler] = {
     Kind.IMAGE: _image_gone,
     Kind.NETWORK: _network_gone,
     Kind.ROUTER: _router_gone,
+    Kind.POOL: _row_gone(StoragePool),
     Kind.VOLUME: _volume_gone,
+    Kind.SNAPSHOT: _row_gone(VolumeSnapshot),
+    Kind.BACKUP: _row_gone(VolumeBackup),
     Kind.INSTANCE: _instance_gone,
 }

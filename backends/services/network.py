@@ -30,6 +30,7 @@ from backends.services.provider import (
     good_provider,
     good_service,
 )
+from backends.services.qos import default_of, put_on
 from backends.services.subnet import (
     NewSubnet,
     check_gateway_free,
@@ -60,6 +61,7 @@ class Networks(Service):
         external: bool = False,
         provider: Provider | None = None,
         port_security: bool = True,
+        qos_policy: str | None = None,
     ) -> Network:
         """A new network, and its VLAN on this host.
 
@@ -92,6 +94,10 @@ class Networks(Service):
                 segmentation_id=lies.segment,
                 description=good_text(description, "description"),
             )
+            if qos_policy is None:
+                row.qos_policy_id = default_of(session, row.project_id)
+            else:
+                put_on(session, row, qos_policy, self)
             session.add(row)
             session.flush()
             host = self.context.settings.host
@@ -130,10 +136,12 @@ class Networks(Service):
         host_services: Sequence[str] | None = None,
         port_security: bool | None = None,
         admin_state_up: bool | None = None,
+        qos_policy: str | None = None,
     ) -> Network:
         """Change a network's name, description or MTU.
 
-        Nothing passes one that is not up (`admin_state_up`), and its guests see no link.
+        Nothing passes one that is not up (`admin_state_up`), and its guests see no link. Its ports
+        have its `qos_policy` unless they have their own; an empty one takes it away.
         `port_security` says whether ports that are made from now on are filtered.
 
         `host_services` are all of the host's that guests outside may reach, as `tcp:53`; for the
@@ -155,6 +163,8 @@ class Networks(Service):
                 row.mtu = mtu
             if port_security is not None:
                 row.port_security = port_security
+            if qos_policy is not None:
+                put_on(change.session, row, qos_policy, self)
             if admin_state_up is not None:
                 row.admin_state_up = admin_state_up
                 change.touch(*instances_on(change.session, row))

@@ -38,6 +38,12 @@ def instances_on(session: Session, network: Network) -> list[Unit]:
     return [Unit(Kind.INSTANCE, id_) for id_ in session.exec(query.distinct())]
 
 
+def networks_of(session: Session, device: str) -> list[Unit]:
+    """The networks that a device is on: metadata tells a guest of all its ports on each of them."""
+    query = select(Port.network_id).where(Port.device_id == device).distinct()
+    return [Unit(Kind.NETWORK, id_) for id_ in session.exec(query)] if device else []
+
+
 def subnets_of(session: Session, network: Network) -> list[Subnet]:
     """A network's subnets, the oldest first."""
     rows = session.exec(select(Subnet).where(Subnet.network_id == network.id))

@@ -23,6 +23,7 @@ from backends.services.fixed_address import (
     take_address,
 )
 from backends.services.network import Networks
+from backends.services.own_port import networks_of
 from backends.services.plug import Lent, Plug, leave, plug_in, take_out
 
 T = TypeVar("T")
@@ -143,9 +144,7 @@ class Plugging(Service):
                 )
             change.about(Unit(Kind.INSTANCE, guest.id), guest.name)
             done = act(change, guest)
-            # Metadata tells a guest of all its ports, on each of their networks.
-            held = select(Port.network_id).where(Port.device_id == guest.id)
-            change.touch(*(Unit(Kind.NETWORK, id_) for id_ in change.session.exec(held)))
+            change.touch(*networks_of(change.session, guest.id))
             return done
 
         return self.context.perform(f"instance.{verb}", on_instance)

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlmodel import Session, col, select
+from sqlmodel import Session, col, delete, select
 
 from backends.context import Change
 from backends.doom import doom_ports
@@ -28,6 +28,9 @@ from backends.services.fixed_address import (
     take_address,
 )
 from backends.services.network import Networks
+from backends.services.own_port import networks_of
+from backends.services.qos import put_on
+from backends.services.trunk import check_no_trunk
 
 _MAC = re.compile(r"[0-9a-f]{2}(:[0-9a-f]{2}){5}")
 
@@ -52,6 +55,7 @@ class Ports(Service):
         fixed: Sequence[FixedAddress] = (),
         mac: str | None = None,
         groups: Sequence[str] | None = None,
+        qos_policy: str | None = None,
     ) -> Port:
         """A new, free port. Raises Refused `network.address.*`, `port.mac.*`."""
         self.caller.require(Role.MEMBER, "create a port")
@@ -62,6 +66,7 @@ class Ports(Service):
             port = self.add(
                 session, row_network, name=name, fixed=fixed, mac=mac, groups=groups, owner=""
             )
+            put_on(session, port, qos_policy, self)
             unit = Unit(Kind.NETWORK, row_network.id)
             change.about(unit, name or port.id)
             change.touch(unit)
@@ -143,14 +148,15 @@ class Ports(Service):
         port_security: bool | None = None,
         admin_state_up: bool | None = None,
         fixed: Sequence[FixedAddress] | None = None,
+        qos_policy: str | None = None,
     ) -> Port:
         """Change a port: its name, groups, addresses, whom it may be, if it is filtered and up.
 
         `fixed` are all its addresses. One that is down passes nothing, and its guest sees no link.
-
+        An empty `qos_policy` takes its own away: then its network's holds.
         `allowed` and `port_security` are for the network's owner and the cloud's admin.
         Raises Refused `port.security.groups`, `port.allowed_address.*`, `port.forbidden`,
-        `network.address.*`.
+        `network.address.*`, NotFound `qos.not_found`.
         """
         self.caller.require(Role.MEMBER, "change a port")
         pairs = None if allowed is None else parse(allowed)
@@ -161,11 +167,8 @@ class Ports(Service):
             check_absent(port, "port")
             port.name = port.name if name is None else good_name(name)
             if groups is not None:
-                for old in session.exec(
-                    select(PortSecurityGroup).where(PortSecurityGroup.port_id == port.id)
-                ):
-                    session.delete(old)
-                session.flush()
+                held = col(PortSecurityGroup.port_id) == port.id
+                session.execute(delete(PortSecurityGroup).where(held))
                 self._join(session, port, groups)
             if pairs is not None or port_security is not None:
                 self._require_network(session, port)
@@ -175,6 +178,9 @@ class Ports(Service):
                     change.touch(Unit(Kind.INSTANCE, port.device_id))
             if fixed is not None:
                 set_addresses(session, port, fixed)
+                change.touch(*networks_of(session, port.device_id))
+            if qos_policy is not None:
+                put_on(session, port, qos_policy, self)
             if pairs is not None:
                 port.allowed_address_pairs = pairs
             if port_security is not None:
@@ -197,6 +203,7 @@ class Ports(Service):
                 raise Refused(
                     "port.in_use", f"port {port.name or port.id} is plugged: {port.device_id}"
                 )
+            check_no_trunk(change.session, port)
             unit = Unit(Kind.NETWORK, port.network_id)
             change.about(unit, port.name or port.id)
             change.touch(*doom_ports(change.session, [port]))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from console.commands import qos, trunk
 from console.commands.command import (
     ALL_PROJECTS,
     DESCRIPTION,
@@ -33,6 +34,7 @@ def create(job: Job) -> Fields:
         external=bool(args.external),
         provider=_provider(job),
         port_security=args.port_security is not False,
+        qos_policy=args.qos_policy,
     )
     return _fields(row, [])
 
@@ -85,6 +87,7 @@ def set_(job: Job) -> None:
         host_services=services,
         port_security=args.port_security,
         admin_state_up=args.up,
+        qos_policy=args.qos_policy,
     )
 
 
@@ -118,6 +121,7 @@ def _fields(row: Network, subnets: list[str]) -> Fields:
             "provider:network_type": row.network_type,
             "provider:physical_network": row.physical_network,
             "provider:segmentation_id": row.segmentation_id,
+            "qos_policy_id": row.qos_policy_id,
             "router:external": _router_type(row),
             "shared": row.shared,
             "status": "ACTIVE",
@@ -132,6 +136,23 @@ _SECURITY = (
     arg("--disable-port-security", dest="port_security", action="store_const", const=False,
         default=None, group="security", help="ports made on it are not filtered"),
 )  # fmt: skip
+
+_QOS = arg(
+    "--qos-policy",
+    dest="qos_policy",
+    default=None,
+    metavar="POLICY",
+    group="qos",
+    help="how fast its ports may be (name or id)",
+)
+_NO_QOS = arg(
+    "--no-qos-policy",
+    dest="qos_policy",
+    action="store_const",
+    const="",
+    group="qos",
+    help="as fast as they can",
+)
 
 COMMANDS = (
     Command(
@@ -153,7 +174,7 @@ COMMANDS = (
              help="the wire it lies on: provider, the host's external bridge (admin)"),
          arg("--provider-segment", dest="segment", type=int, metavar="VLAN",
              help="its VLAN there (admin)"),
-         *_SECURITY, DESCRIPTION, PROJECT),
+         *_SECURITY, _QOS, DESCRIPTION, PROJECT),
         "network create selfservice", "fields", writes=True,
     ),
     Command(
@@ -170,6 +191,7 @@ COMMANDS = (
         "network set", set_, "Change a network.",
         (name("NETWORK"), arg("--name", dest="new_name", help="a new name"),
          arg("--mtu", type=int, metavar="BYTES", help="as guests see it"), DESCRIPTION,
+         _QOS, _NO_QOS,
          arg("--enable", dest="up", action="store_true", default=None, group="state",
              help="let traffic pass"),
          arg("--disable", dest="up", action="store_false", default=None, group="state",
@@ -185,4 +207,6 @@ COMMANDS = (
         "network delete", delete, "Delete networks without ports, and their subnets.",
         (names("NETWORK"),), writes=True,
     ),
+    *qos.COMMANDS,
+    *trunk.COMMANDS,
 )  # fmt: skip

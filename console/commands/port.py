@@ -30,6 +30,7 @@ def create(job: Job) -> Fields:
         fixed=_addresses(args.fixed),
         mac=args.mac,
         groups=_groups(args.groups, args.no_groups),
+        qos_policy=args.qos_policy,
     )
     return _fields(job.cloud.ports.show(port.id))
 
@@ -90,6 +91,7 @@ def set_(job: Job) -> None:
         allowed=allowed,
         port_security=args.port_security,
         admin_state_up=args.up,
+        qos_policy=args.qos_policy,
     )
 
 
@@ -100,7 +102,9 @@ def unset(job: Job) -> None:
     gone = _pairs(args.allowed)
     pairs = [pair for pair in _recorded(there) if pair not in gone] if gone else None
     fixed = _without(there, args.fixed) if args.fixed else None
-    ports.set(args.name, groups=kept if args.groups else None, allowed=pairs, fixed=fixed)
+    policy = "" if args.no_qos_policy else None
+    ports.set(args.name, groups=kept if args.groups else None, allowed=pairs, fixed=fixed,
+              qos_policy=policy)  # fmt: skip
 
 
 def delete(job: Job) -> None:
@@ -176,6 +180,7 @@ def _fields(view: PortView) -> Fields:
             "network_id": port.network_id,
             "port_security_enabled": port.port_security,
             "project_id": port.project_id,
+            "qos_policy_id": port.qos_policy_id,
             "security_group_names": list(view.groups),
             "status": _status(view),
         }
@@ -193,6 +198,22 @@ _FIXED = arg(
 _GROUPS = arg("--security-group", dest="groups", action="append", default=[], metavar="GROUP",
               help="a security group (repeat)")  # fmt: skip
 _NO_GROUPS = arg("--no-security-group", dest="no_groups", action="store_true", help="no group")
+_QOS = arg(
+    "--qos-policy",
+    dest="qos_policy",
+    default=None,
+    metavar="POLICY",
+    group="qos",
+    help="how fast it may be (name or id)",
+)
+_NO_QOS = arg(
+    "--no-qos-policy",
+    dest="qos_policy",
+    action="store_const",
+    const="",
+    group="qos",
+    help="its network's policy, if that has one",
+)
 _ALLOWED = arg("--allowed-address", dest="allowed", action="append", default=[],
                metavar="ip-address=A[,mac-address=M]",
                help="an address or prefix it may have beside its own (repeat)")  # fmt: skip
@@ -204,7 +225,7 @@ COMMANDS = (
          arg("--network", required=True, help="its network (name or id)"),
          _FIXED,
          arg("--mac-address", dest="mac", metavar="MAC", help="its MAC address"),
-         _GROUPS, _NO_GROUPS, PROJECT),
+         _GROUPS, _NO_GROUPS, _QOS, PROJECT),
         "port create --network selfservice --fixed-ip ip-address=172.16.1.20 web", "fields",
         writes=True,
     ),
@@ -225,7 +246,7 @@ COMMANDS = (
         (name("PORT"), arg("--name", dest="new_name", help="a new name"), _FIXED,
          arg("--no-fixed-ip", dest="no_fixed", action="store_true",
              help="none but those that are given here"), _GROUPS, _NO_GROUPS,
-         _ALLOWED,
+         _QOS, _NO_QOS, _ALLOWED,
          arg("--no-allowed-address", dest="no_allowed", action="store_true",
              help="none but those that are given here"),
          arg("--enable-port-security", dest="port_security", action="store_true", default=None,
@@ -238,7 +259,9 @@ COMMANDS = (
     ),
     Command(
         "port unset", unset, "Take addresses, security groups or allowed addresses from a port.",
-        (name("PORT"), _FIXED, _GROUPS, _ALLOWED),
+        (name("PORT"), _FIXED, _GROUPS, _ALLOWED,
+         arg("--qos-policy", dest="no_qos_policy", action="store_true",
+             help="take its own policy away: then its network's holds")),
         "port unset --security-group web PORT", writes=True,
     ),
     Command("port delete", delete, "Delete free ports.", (names("PORT"),), writes=True),
