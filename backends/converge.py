@@ -138,6 +138,8 @@ def label_keys(records: Records, units: Collection[Unit]) -> LabelKeys:
             keys.add(("cloud", records.cloud.id))
         elif record_of(unit, records) is not None:
             keys.add((unit.kind.value, unit.id))
+        if unit.kind in (Kind.VOLUME, Kind.SNAPSHOT, Kind.BACKUP):
+            keys |= {("pool", id_) for id_ in records.pools}
         if unit.kind is Kind.NETWORK:
             keys |= {("port", port.id) for port in records.ports_on.get(unit.id, ())}
             keys |= {("floatingip", row.id) for row in records.floats_on.get(unit.id, ())}

@@ -15,7 +15,10 @@ from backends.records.tables import (
     Port,
     Project,
     Router,
+    StoragePool,
     Volume,
+    VolumeBackup,
+    VolumeSnapshot,
 )
 from backends.records.unit import Kind, Unit
 
@@ -24,7 +27,10 @@ _TABLES: dict[Kind, Any] = {
     Kind.IMAGE: Image,
     Kind.NETWORK: Network,
     Kind.ROUTER: Router,
+    Kind.POOL: StoragePool,
     Kind.VOLUME: Volume,
+    Kind.SNAPSHOT: VolumeSnapshot,
+    Kind.BACKUP: VolumeBackup,
     Kind.INSTANCE: Instance,
 }
 

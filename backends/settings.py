@@ -9,6 +9,8 @@ from pathlib import Path
 from backends.errors import Refused
 
 DEFAULT_CLOUD = "default"
+# The pool that every cloud has without a record: its volume group, or its folder of files.
+DEFAULT_POOL = "default"
 # Where guests ask for their metadata (link-local: RFC 3927, RFC 4291).
 METADATA_ADDRESS = "169.254.169.254"
 METADATA_ADDRESS6 = "fe80::a9fe:a9fe"

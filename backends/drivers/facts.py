@@ -12,7 +12,7 @@ from backends.drivers.namespaces.facts import Namespace
 from backends.drivers.nftables.facts import Rules
 from backends.drivers.ovs.facts import OvsFacts
 from backends.drivers.qemu_img.facts import ImageFile, InstanceFiles
-from backends.drivers.volumes.facts import VolumeFact
+from backends.drivers.volumes.facts import PoolFact, SnapshotFact, VolumeFact
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,7 +20,8 @@ class Facts:
     """What is. Everything is keyed by the id it carries as its label.
 
     `labels` is keyed by `(kind, id)`, `rules` and `metadata` by namespace, "" for the host's own. A
-    look may be at a few units only; then the rest is empty.
+    look may be at a few units only; then the rest is empty. `backups` are those that are whole,
+    `pools` (by name) tell those that cannot be reached.
     """
 
     ovs: OvsFacts = field(default_factory=OvsFacts)
@@ -35,3 +36,6 @@ class Facts:
     rules: Mapping[str, Rules] = field(default_factory=dict)
     advertising: Mapping[str, Dhcp] = field(default_factory=dict)
     metadata: Mapping[str, MetadataServer] = field(default_factory=dict)
+    snapshots: Mapping[str, SnapshotFact] = field(default_factory=dict)
+    backups: frozenset[str] = frozenset()
+    pools: Mapping[str, PoolFact] = field(default_factory=dict)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -26,9 +26,12 @@ if TYPE_CHECKING:
     from backends.drivers.ovs.driver import OvsDriver
     from backends.drivers.ovs.facts import OvsFacts
     from backends.drivers.qemu_img.driver import QemuImgDriver
+    from backends.drivers.volumes.backend import Moment
     from backends.drivers.volumes.driver import VolumeDriver
+    from backends.drivers.volumes.pool import Pool
 
 LabelKeys = Collection[tuple[str, str]]
+Labels = Mapping[tuple[str, str], str]
 
 
 class Machine:
@@ -99,7 +102,10 @@ class Machine:
     def volumes(self) -> VolumeDriver:
         from backends.drivers.volumes.driver import VolumeDriver
 
-        return VolumeDriver(self.settings, self.host)
+        def moment(guests: Collection[str], halts: bool) -> Moment:
+            return self.libvirt.moment(guests, halts=halts)
+
+        return VolumeDriver(self.settings, self.host, moments=moment)
 
     @cached_property
     def libvirt(self) -> LibvirtDriver:
@@ -151,7 +157,10 @@ class Machine:
             labels=labels,
             images=self.qemu_img.images(None),
             files=self.qemu_img.files(None),
-            volumes=self.volumes.facts(None),
+            volumes=self.volumes.facts(None, _pools(labels)),
+            snapshots=self.volumes.snapshots(_pools(labels)),
+            backups=self.volumes.whole_backups(_labels(labels, "backup")),
+            pools=self.volumes.errors(_pools(labels)),
             domains=self.libvirt.facts(None),
         )
 
@@ -160,7 +169,8 @@ class Machine:
         ids: dict[Kind, list[str]] = defaultdict(list)
         for unit in units:
             ids[unit.kind].append(unit.id)
-        facts: dict[str, object] = {"labels": self.labels.facts(labels)}
+        found = self.labels.facts(labels)
+        facts: dict[str, object] = {"labels": found}
         flows = bool(ids[Kind.HOST] or ids[Kind.FIREWALL])
         if flows or any(ids[kind] for kind in (Kind.NETWORK, Kind.ROUTER, Kind.INSTANCE)):
             facts["ovs"] = self.ovs.facts(flows=flows)
@@ -172,8 +182,7 @@ class Machine:
             )
         if images := ids[Kind.IMAGE]:
             facts["images"] = self.qemu_img.images(images)
-        if volumes := ids[Kind.VOLUME]:
-            facts["volumes"] = self.volumes.facts(volumes)
+        facts |= self._look_at_volumes(ids, found)
         if instances := ids[Kind.INSTANCE]:
             facts["files"] = self.qemu_img.files(instances)
             facts["domains"] = self.libvirt.facts(instances)
@@ -198,6 +207,21 @@ class Machine:
             facts["host"] = self.namespaces.host()
         return facts
 
+    def _look_at_volumes(
+        self, ids: Mapping[Kind, Collection[str]], labels: Labels
+    ) -> dict[str, object]:
+        facts: dict[str, object] = {}
+        pools = _pools(labels)
+        if volumes := ids[Kind.VOLUME]:
+            facts["volumes"] = self.volumes.facts(volumes, pools)
+        if ids[Kind.SNAPSHOT]:
+            facts["snapshots"] = self.volumes.snapshots(pools)
+        if ids[Kind.BACKUP]:
+            facts["backups"] = self.volumes.whole_backups(_labels(labels, "backup"))
+        if pools:
+            facts["pools"] = self.volumes.errors(pools)
+        return facts
+
     def _plugged_routers(self, ovs: OvsFacts) -> set[str]:
         """The routers that have interfaces, also where a label or a folder is lost."""
         from backends.drivers.ovs.facts import CLOUD, VM_UUID
@@ -220,3 +244,17 @@ def _interfaces(labels: LabelKeys) -> frozenset[str]:
     """What the ports that have these labels can be plugged as, by which guests ask for metadata."""
     ports = [id_ for kind, id_ in labels if kind == "port"]
     return frozenset(f"{prefix}{id_[:11]}" for id_ in ports for prefix in ("tap", "qr-"))
+
+
+def _labels(labels: Labels, kind: str) -> list[str]:
+    return [text for (found, _), text in labels.items() if found == kind]
+
+
+def _pools(labels: Labels) -> list[Pool]:
+    """The pools beside the default one, of which most clouds have none."""
+    texts = _labels(labels, "pool")
+    if not texts:
+        return []
+    from backends.drivers.volumes.pool import of_labels
+
+    return of_labels(texts)

@@ -5,7 +5,18 @@ from __future__ import annotations
 from collections.abc import Callable, Collection
 
 from backends.drivers.facts import Facts
-from backends.plan import host, image, instance, network, project, router, volume
+from backends.plan import (
+    backup,
+    host,
+    image,
+    instance,
+    network,
+    pool,
+    project,
+    router,
+    snapshot,
+    volume,
+)
 from backends.plan.firewall import plan as firewall
 from backends.plan.names import names
 from backends.plan.plan import Plan, UnitPlan
@@ -19,7 +30,10 @@ _PLANNERS: dict[Kind, Callable[[Unit, Records, Facts, Settings], UnitPlan]] = {
     Kind.IMAGE: image.plan,
     Kind.NETWORK: network.plan,
     Kind.ROUTER: router.plan,
+    Kind.POOL: pool.plan,
     Kind.VOLUME: volume.plan,
+    Kind.SNAPSHOT: snapshot.plan,
+    Kind.BACKUP: backup.plan,
     Kind.INSTANCE: instance.plan,
     Kind.FIREWALL: firewall.plan,
 }

@@ -5,10 +5,11 @@ from __future__ import annotations
 import hashlib
 import json
 
-from backends.drivers.libvirt.spec import Disk, DomainSpec, Nic
-from backends.plan import labels
+from backends.drivers.libvirt.spec import DomainSpec, Nic
+from backends.plan import hardware, labels
+from backends.plan.disk import disk_of
 from backends.records.snapshot import Records
-from backends.records.tables import Attachment, Image, Instance, Port
+from backends.records.tables import Image, Instance, Port
 from backends.settings import CONSOLE_LOG, RESCUE, Settings, root_disk
 
 # A guest that is booted from kernel and ramdisk finds its disk and its console by these.
@@ -46,41 +47,28 @@ def config_digest(files: Files) -> str:
     return hashlib.sha256(repr(files).encode()).hexdigest()[:16]
 
 
-def disk_of(attachment: Attachment, records: Records, settings: Settings) -> Disk:
-    """The disk that an attached volume is to its guest."""
-    volume = records.volumes[attachment.volume_id]
-    block = volume.driver == "lvm"
-    path = (
-        f"/dev/{settings.volume_group}/volume-{volume.id}"
-        if block
-        else str(settings.volume(volume.id))
-    )
-    return Disk(
-        path=path,
-        format="raw",
-        target=attachment.device,
-        serial=volume.id,
-        read_only=attachment.read_only,
-        block=block,
-    )
-
-
 def spec(instance: Instance, config: str, records: Records, settings: Settings) -> DomainSpec:
     """The domain. `config` is the digest of its config drive, empty for none."""
     folder = settings.instance_folder(instance.id)
     own = f"{folder}/{root_disk(instance.disk_generation)}"
     rescued = instance.rescue_image_id
-    disks = [Disk(f"{folder}/{RESCUE}" if rescued else own, "qcow2", "vda")]
+    first, stands_on = (f"{folder}/{RESCUE}", rescued) if rescued else (own, instance.base_id)
+    disks = [hardware.own_disk(instance, first, stands_on, records, settings)]
     for attachment in sorted(records.attachments.get(instance.id, ()), key=lambda a: a.device):
         if not attachment.absent:
             disks.append(disk_of(attachment, records, settings))
     if config:
         path = f"{folder}/config-{config}.iso"
-        disks.append(Disk(path, "raw", "vdz", "config-drive", read_only=True))
+        disks.append(hardware.config_disk(instance, path))
     if rescued:
         # The last of its disks, so that its volumes stay where they were.
-        disks.append(Disk(own, "qcow2", "vdy", "root-disk"))
+        disks.append(
+            hardware.own_disk(
+                instance, own, instance.base_id, records, settings, place="y", serial="root-disk"
+            )
+        )
     image = records.images.get(rescued or instance.image_id or "")
+    disks += hardware.disc(image, settings)
     kernel, ramdisk, cmdline = _boot(image, settings)
     return DomainSpec(
         id=instance.id,
@@ -102,12 +90,15 @@ def spec(instance: Instance, config: str, records: Records, settings: Settings) 
         kernel=kernel,
         ramdisk=ramdisk,
         cmdline=cmdline,
+        machine=hardware.value(instance.hardware, "hw_machine_type"),
+        firmware=instance.hardware.get("hw_firmware_type", "").removeprefix("bios"),
     )
 
 
 def nic_of(port: Port, records: Records, settings: Settings) -> Nic:
     """The interface that a port is to its guest; its link is up where the port is."""
     network = records.networks[port.network_id]
+    guest = records.instances.get(port.device_id)
     return Nic(
         port_id=port.id,
         mac=port.mac,
@@ -116,6 +107,7 @@ def nic_of(port: Port, records: Records, settings: Settings) -> Nic:
         vlan=records.vlans[port.network_id],
         mtu=network.mtu,
         link=port.admin_state_up and network.admin_state_up,
+        model=hardware.value(guest.hardware if guest else {}, "hw_vif_model"),
     )
 
 

@@ -24,7 +24,8 @@ from backends.drivers.ovs.steps import AddPort, RemovePort
 from backends.drivers.qemu_img.facts import InstanceFiles
 from backends.drivers.qemu_img.steps import CreateConfigDrive, RemoveInstanceFiles
 from backends.drivers.step import Step
-from backends.plan import guest, power, root, shelf
+from backends.plan import chain, guest, power, root, shelf
+from backends.plan import disk as disks
 from backends.plan.inner import port_labels
 from backends.plan.plan import UnitPlan
 from backends.records.snapshot import Records
@@ -53,6 +54,8 @@ def plan(unit: Unit, records: Records, facts: Facts, settings: Settings) -> Unit
         steps.append(ShutDownDomain(unit.id))
         fact = replace(fact, state=State.SHUTOFF, reason=Reason.UNKNOWN)
     steps += root.made(instance, files, records)
+    live = fact is not None and fact.state in _LIVE
+    steps += chain.moved(instance, files, records, settings, live=live)
     config = ""
     if instance.config_drive:
         config_files = guest.config_files(instance)
@@ -63,14 +66,17 @@ def plan(unit: Unit, records: Records, facts: Facts, settings: Settings) -> Unit
     steps += _domain(spec, fact)
     steps += root.removed(instance, files)
     power_steps, problems = power.plan(instance, fact)
+    if any(isinstance(step, StartDomain) for step in power_steps):
+        steps += disks.lend_keys(spec.disks)
     steps += power_steps
-    live = fact is not None and fact.state in _LIVE
+    problems += chain.problems(instance, files, live=live)
     if live or any(isinstance(step, StartDomain) for step in power_steps):
         steps += _plugs(instance, records, facts, settings, fresh=not live)
     steps += _left(instance, records, facts)
     ports = records.ports_of.get(unit.id, ())
     detached = any(each.absent for each in records.attachments.get(unit.id, ()))
     settles = detached or not instance.made or any(port.leaving for port in ports)
+    settles = settles or instance.leaving_id is not None
     return UnitPlan(unit, tuple(steps), tuple(problems), settles=settles)
 
 
@@ -91,7 +97,9 @@ def _domain(spec: DomainSpec, fact: DomainFact | None) -> list[Step]:
                 steps.append(DetachDisk(spec.id, serial))
         for serial, disk in wanted.items():
             if serial not in fact.disks and serial != "config-drive":
-                steps.append(AttachDisk(spec.id, disk))
+                steps += [*disks.lend_keys((disk,)), AttachDisk(spec.id, disk)]
+            elif serial in fact.disks:
+                steps += disks.changes(spec.id, disk, fact)
         steps += _nics(spec, fact)
     # Its own metadata tells what we last defined; the sizes tell what others made of it since.
     if fact.digest != spec.digest or (fact.vcpus, fact.ram) != (spec.vcpus, spec.ram):

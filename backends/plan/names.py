@@ -29,6 +29,8 @@ def names(records: Records) -> dict[str, str]:
         records.networks,
         records.routers,
         records.volumes,
+        records.snapshots,
+        records.backups,
         records.instances,
     ):
         for id_, row in table.items():

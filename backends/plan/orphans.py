@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Container, Iterable, Iterator
-from dataclasses import dataclass
 
 from backends.drivers.dnsmasq.steps import StopAdvertising, StopDhcp
 from backends.drivers.facts import Facts
@@ -18,30 +16,12 @@ from backends.drivers.ovs.facts import CLOUD, IFACE_ID, OvsPort, is_bare_tap
 from backends.drivers.ovs.steps import RemoveBridge, RemovePort
 from backends.drivers.qemu_img.steps import RemoveImage, RemoveInstanceFiles
 from backends.drivers.step import Step
-from backends.drivers.volumes.steps import RemoveVolume
-from backends.plan import provider, tunnel
+from backends.plan import provider, storage_orphans, tunnel
+from backends.plan.orphan import Orphan, named
 from backends.records.snapshot import Records
 from backends.settings import Settings, dhcp_namespace, router_namespace
 
-
-@dataclass(frozen=True, slots=True)
-class Orphan:
-    """A thing that carries this cloud's label and that no record wants.
-
-    `steps` take it away, in order; `evidence` is one line that says where its label stands; `name`
-    is what its label calls it, where it does.
-    """
-
-    kind: str
-    id: str
-    evidence: str
-    steps: tuple[Step, ...]
-    name: str = ""
-
-    @property
-    def ref(self) -> str:
-        """What it is asked for by: `kind:id`."""
-        return f"{self.kind}:{self.id}"
+__all__ = ["Orphan", "orphans", "record_of"]
 
 
 def orphans(records: Records | None, facts: Facts, settings: Settings) -> Iterator[Orphan]:
@@ -52,11 +32,7 @@ def orphans(records: Records | None, facts: Facts, settings: Settings) -> Iterat
     """
     yield from _domains(_keys(records and records.instances), facts)
     yield from _instance_files(_keys(records and records.instances), facts)
-    for id_, fact in facts.volumes.items():
-        if records is None or id_ not in records.volumes:
-            remove = RemoveVolume(id_, fact.driver)
-            name = _named(fact.label, "volume")
-            yield Orphan("volume", id_, f"{fact.driver} volume", (remove,), name)
+    yield from storage_orphans.orphans(records, facts, settings)
     for id_, image in facts.images.items():
         if records is None or id_ not in records.images:
             yield Orphan("image", id_, f"image file of {image.size} bytes", (RemoveImage(id_),))
@@ -110,6 +86,7 @@ def record_of(orphan: Orphan, facts: Facts) -> tuple[str, str] | None:
     there: dict[str, Container[str]] = {
         "instance": facts.domains,
         "volume": facts.volumes,
+        "snapshot": facts.snapshots,
         "image": facts.images,
     }
     if id_ in there.get(kind, ()) or (kind, id_) in facts.labels:
@@ -124,7 +101,7 @@ def _domains(wanted: Iterable[str], facts: Facts) -> Iterator[Orphan]:
             continue
         off = fact.state in (State.SHUTOFF, State.SAVED, State.CRASHED)
         end: tuple[Step, ...] = () if off else (DestroyDomain(id_),)
-        name = _named(fact.label, "instance")
+        name = named(fact.label, "instance")
         yield Orphan("instance", id_, f"domain {fact.name}", (*end, UndefineDomain(id_)), name)
 
 
@@ -155,16 +132,8 @@ def _labels(records: Records | None, facts: Facts) -> Iterator[Orphan]:
         ):
             wanted |= {(kind, id_) for id_ in table}
     for kind, id_ in facts.labels:
-        if (kind, id_) not in wanted:
+        if (kind, id_) not in wanted and kind not in storage_orphans.KINDS:
             yield Orphan("label", f"{kind}:{id_}", "label file", (RemoveLabel(kind, id_),))
-
-
-def _named(label: str, kind: str) -> str:
-    """The name in a label; empty where it has none or is not readable."""
-    try:
-        return str(json.loads(label)[kind]["name"])
-    except (ValueError, KeyError, TypeError):
-        return ""
 
 
 def _is_ours(port: OvsPort, facts: Facts, settings: Settings) -> bool:

@@ -4,34 +4,106 @@ from __future__ import annotations
 
 from backends.drivers.facts import Facts
 from backends.drivers.step import Step
-from backends.drivers.volumes.steps import CreateVolume, LabelVolume, RemoveVolume
-from backends.plan import labels
+from backends.drivers.volumes.facts import VolumeFact
+from backends.drivers.volumes.pool import Pool
+from backends.drivers.volumes.steps import (
+    CopyVolume,
+    CreateVolume,
+    ExtendVolume,
+    LabelVolume,
+    RemoveVolume,
+    RestoreBackup,
+    RevertVolume,
+)
+from backends.plan import labels, storage
 from backends.plan.plan import Problem, UnitPlan
+from backends.plan.storage import GIB, pool_named
 from backends.records.snapshot import Records
+from backends.records.tables import Volume
 from backends.records.unit import Unit
 from backends.settings import Settings
 
-GIB = 1 << 30
+__all__ = ["GIB", "plan"]
 
 
 def plan(unit: Unit, records: Records, facts: Facts, settings: Settings) -> UnitPlan:
-    """Steps that make, label or remove the volume."""
+    """Steps that make, label, grow, put back, move or remove the volume."""
     volume = records.volumes[unit.id]
-    fact = facts.volumes.get(unit.id)
+    pool = pool_named(volume.pool, records, settings)
+    if (problem := storage.out_of_reach(pool, facts)) is not None:
+        return UnitPlan(unit, (), (problem,))
+    found = facts.volumes.get(unit.id)
     if volume.absent:
-        # Before it was made, a killed creation may have left a part of it that is no volume yet.
-        gone = fact is None and volume.made
-        steps: tuple[Step, ...] = () if gone else (RemoveVolume(unit.id, volume.driver),)
-        return UnitPlan(unit, steps, removes=True)
-    label = labels.volume(volume)
+        return UnitPlan(unit, tuple(_remove(volume, pool, found, records, settings)), removes=True)
+    fact = found.in_pool(pool.name) if found else None
     if fact is None:
-        if volume.made:
-            lost = Problem(
-                "volume.lost", f"volume {volume.name or volume.id} is gone from the machine"
-            )
-            return UnitPlan(unit, (), (lost,))
-        create = CreateVolume(unit.id, volume.driver, volume.size * GIB, label)
-        return UnitPlan(unit, (create,), settles=True)
-    if fact.label != label:
-        return UnitPlan(unit, (LabelVolume(unit.id, volume.driver, label),))
-    return UnitPlan(unit, settles=not volume.made)
+        return _make(unit, volume, pool, records, settings)
+    steps = _mend(volume, pool, fact, records)
+    once = _once(volume, pool, fact, records, facts, settings)
+    if volume.made and not once:
+        steps += _elsewhere(volume, pool, found, records, settings)
+    return UnitPlan(unit, (*steps, *once), settles=bool(once) or not volume.made)
+
+
+def _make(unit: Unit, volume: Volume, pool: Pool, records: Records, settings: Settings) -> UnitPlan:
+    if volume.made:
+        text = f"volume {volume.name or volume.id} is gone from the machine"
+        return UnitPlan(unit, (), (Problem("volume.lost", text),))
+    source = storage.source_of(volume, records, settings)
+    size, label = storage.bytes_of(volume), labels.volume(volume)
+    create = CreateVolume(unit.id, pool, size, label, source, volume.key_id or "")
+    return UnitPlan(unit, (create,), settles=True)
+
+
+def _mend(volume: Volume, pool: Pool, fact: VolumeFact, records: Records) -> list[Step]:
+    steps: list[Step] = []
+    if fact.size < (size := storage.bytes_of(volume)):
+        steps.append(ExtendVolume(volume.id, pool, size))
+    if fact.label != (label := labels.volume(volume)):
+        steps.append(LabelVolume(volume.id, pool, label))
+    return steps
+
+
+def _once(
+    volume: Volume,
+    pool: Pool,
+    fact: VolumeFact,
+    records: Records,
+    facts: Facts,
+    settings: Settings,
+) -> list[Step]:
+    """What is to happen once; the record forgets the wish when it is done."""
+    size = max(fact.size, storage.bytes_of(volume))
+    if volume.revert_to:
+        return [RevertVolume(volume.id, volume.revert_to, pool, size)]
+    if volume.restore_from:
+        backup = records.backups[volume.restore_from]
+        return [RestoreBackup(volume.id, pool, size, backup.id, backup.folder)]
+    if volume.target_pool:
+        target = pool_named(volume.target_pool, records, settings)
+        label = labels.volume(volume, pool=target.name, driver=target.driver)
+        return [CopyVolume(volume.id, pool, target, size, label)]
+    return []
+
+
+def _elsewhere(
+    volume: Volume, pool: Pool, found: VolumeFact | None, records: Records, settings: Settings
+) -> list[Step]:
+    """What a move left where it came from. What is in its own pool is whole."""
+    others = (each for each in (found.places() if found else ()) if each.pool != pool.name)
+    return [RemoveVolume(volume.id, pool_named(each.pool, records, settings)) for each in others]
+
+
+def _remove(
+    volume: Volume, pool: Pool, found: VolumeFact | None, records: Records, settings: Settings
+) -> list[Step]:
+    pools = {each.pool for each in found.places()} if found else set()
+    if not volume.made:
+        # A killed creation may have left a part of it that is no volume yet.
+        pools.add(pool.name)
+    if volume.target_pool:
+        pools.add(volume.target_pool)
+    steps: list[Step] = [
+        RemoveVolume(volume.id, pool_named(name, records, settings)) for name in sorted(pools)
+    ]
+    return [*steps, *storage.forget_key(volume, records)]

@@ -6,9 +6,6 @@ from sqlmodel import Field, SQLModel
 
 from backends.records.base import identifier, json_map, timestamp
 
-# What every cloud has without a record: the cloud's volume group, or its folder of files.
-DEFAULT_POOL = "default"
-
 
 class StoragePool(SQLModel, table=True):
     """A place for volumes.

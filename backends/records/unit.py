@@ -14,7 +14,10 @@ class Kind(StrEnum):
     IMAGE = "image"
     NETWORK = "network"
     ROUTER = "router"
+    POOL = "pool"
     VOLUME = "volume"
+    SNAPSHOT = "snapshot"
+    BACKUP = "backup"
     INSTANCE = "instance"
     # What passes between the ports that the units before it have plugged.
     FIREWALL = "firewall"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from sqlmodel import Field, SQLModel
 
 from backends.records.base import identifier, json_map, timestamp
-from backends.records.pool import DEFAULT_POOL
+from backends.settings import DEFAULT_POOL
 
 
 class Volume(SQLModel, table=True):

@@ -6,6 +6,7 @@ import json
 import re
 import stat
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,7 @@ from hypothesis import strategies as st
 from backends.drivers.volumes import tags
 from backends.drivers.volumes.driver import VolumeDriver
 from backends.drivers.volumes.facts import VolumeFact
+from backends.drivers.volumes.pool import Pool
 from backends.drivers.volumes.steps import CreateVolume, LabelVolume, RemoveVolume
 from backends.errors import Refused
 from backends.hosts import LocalHost, Output
@@ -27,7 +29,12 @@ GIB = 1 << 30
 
 @pytest.fixture
 def settings(tmp_path: Path) -> Settings:
-    return Settings("t-volumes", tmp_path / "state", tmp_path / "run", "here", volume_group="pool")
+    return Settings("t-volumes", tmp_path / "state", tmp_path / "run", "here")
+
+
+@pytest.fixture
+def grouped(settings: Settings) -> Settings:
+    return replace(settings, volume_group="pool")
 
 
 class FilesHost(LocalHost):
@@ -39,6 +46,10 @@ class FilesHost(LocalHost):
         return super().run(argv, **options)  # type: ignore[arg-type]
 
 
+FILES = Pool()
+GROUP = Pool(driver="lvm", place="pool")
+
+
 def quiet(_share: float) -> None:
     """Progress that nobody looks at."""
 
@@ -46,27 +57,27 @@ def quiet(_share: float) -> None:
 def test_a_file_volume_lives_its_life(settings: Settings) -> None:
     driver = VolumeDriver(settings, FilesHost())
     for _ in range(2):
-        driver.apply(CreateVolume(ID, "file", GIB, '{"name": "one"}'), quiet)
-    path = driver.path(ID, "file")
+        driver.apply(CreateVolume(ID, FILES, GIB, '{"name": "one"}'), quiet)
+    path = driver.path(ID, FILES)
     status = path.stat()
     assert (status.st_size, stat.S_IMODE(status.st_mode)) == (GIB, 0o600)
     assert status.st_blocks * 512 < GIB // 100  # sparse
     assert driver.facts() == {ID: VolumeFact(ID, "file", GIB, '{"name": "one"}')}
-    driver.apply(LabelVolume(ID, "file", '{"name": "two"}'), quiet)
+    driver.apply(LabelVolume(ID, FILES, '{"name": "two"}'), quiet)
     assert driver.facts([ID, OTHER])[ID].label == '{"name": "two"}'
     assert driver.facts([OTHER]) == {}
     for _ in range(2):
-        driver.apply(RemoveVolume(ID, "file"), quiet)
+        driver.apply(RemoveVolume(ID, FILES), quiet)
     assert driver.facts() == {}
     assert list(settings.volumes.iterdir()) == []
 
 
 def test_creating_again_keeps_what_the_volume_holds(settings: Settings) -> None:
     driver = VolumeDriver(settings, FilesHost())
-    driver.apply(CreateVolume(ID, "file", 4096, "{}"), quiet)
-    driver.path(ID, "file").write_bytes(b"precious")
-    driver.apply(CreateVolume(ID, "file", 4096, "{}"), quiet)
-    assert driver.path(ID, "file").read_bytes() == b"precious"
+    driver.apply(CreateVolume(ID, FILES, 4096, "{}"), quiet)
+    driver.path(ID, FILES).write_bytes(b"precious")
+    driver.apply(CreateVolume(ID, FILES, 4096, "{}"), quiet)
+    assert driver.path(ID, FILES).read_bytes() == b"precious"
 
 
 def test_what_an_interrupted_creation_left_is_found_and_removed(settings: Settings) -> None:
@@ -76,23 +87,25 @@ def test_what_an_interrupted_creation_left_is_found_and_removed(settings: Settin
     (settings.volumes / f"{OTHER}.json").write_text("{}")
     assert driver.facts() == {}
     assert driver.leftovers() == {ID, OTHER}
-    driver.apply(RemoveVolume(ID, "file"), quiet)
-    driver.apply(CreateVolume(OTHER, "file", 4096, '{"fresh": 1}'), quiet)
+    driver.apply(RemoveVolume(ID, FILES), quiet)
+    driver.apply(CreateVolume(OTHER, FILES, 4096, '{"fresh": 1}'), quiet)
     assert driver.leftovers() == frozenset()
     assert driver.facts()[OTHER].label == '{"fresh": 1}'
 
 
-@pytest.mark.parametrize("driver_name", ["file", "lvm"])
-def test_an_id_that_leads_elsewhere_is_refused(settings: Settings, driver_name: str) -> None:
+@pytest.mark.parametrize("pool", [FILES, GROUP])
+def test_an_id_that_leads_elsewhere_is_refused(settings: Settings, pool: Pool) -> None:
     driver = VolumeDriver(settings, FilesHost())
     with pytest.raises(Refused) as refusal:
-        driver.apply(RemoveVolume("../../etc/shadow", driver_name), quiet)
+        driver.apply(RemoveVolume("../../etc/shadow", pool), quiet)
     assert refusal.value.code == "id.invalid"
 
 
 def test_an_unknown_driver_is_refused(settings: Settings) -> None:
     with pytest.raises(Refused) as refusal:
-        VolumeDriver(settings, FilesHost()).apply(CreateVolume(ID, "nfs", 1, ""), quiet)
+        VolumeDriver(settings, FilesHost()).apply(
+            CreateVolume(ID, Pool(driver="tape"), 1, ""), quiet
+        )
     assert refusal.value.code == "volume.driver.unknown"
 
 
@@ -139,10 +152,10 @@ def row(cloud: str, label: str = "{}") -> dict[str, str]:
     return {"lv_name": f"volume-{ID}", "lv_size": str(GIB), "lv_tags": ",".join(own)}
 
 
-def test_a_logical_volume_is_made_with_its_tags_in_one_command(settings: Settings) -> None:
+def test_a_logical_volume_is_made_with_its_tags_in_one_command(grouped: Settings) -> None:
     host = LvmHost()
-    VolumeDriver(settings, host, ["--config", "a"], ["-an"]).apply(
-        CreateVolume(ID, "lvm", GIB, "{}"), quiet
+    VolumeDriver(grouped, host, ["--config", "a"], ["-an"]).apply(
+        CreateVolume(ID, GROUP, GIB, "{}"), quiet
     )
     (command,) = host.commands
     assert command[:3] == ["lvcreate", "--config", "a"]
@@ -151,26 +164,24 @@ def test_a_logical_volume_is_made_with_its_tags_in_one_command(settings: Setting
     assert f"qd.volume={ID}" in command
 
 
-def test_a_logical_volume_is_relabelled_by_the_difference(settings: Settings) -> None:
+def test_a_logical_volume_is_relabelled_by_the_difference(grouped: Settings) -> None:
     host = LvmHost(row("t-volumes", "old"))
-    driver = VolumeDriver(settings, host)
-    driver.apply(LabelVolume(ID, "lvm", "old"), quiet)
+    driver = VolumeDriver(grouped, host)
+    driver.apply(LabelVolume(ID, GROUP, "old"), quiet)
     assert host.commands == []
-    driver.apply(LabelVolume(ID, "lvm", "new"), quiet)
+    driver.apply(LabelVolume(ID, GROUP, "new"), quiet)
     (command,) = host.commands
     assert (command.count("--deltag"), command.count("--addtag")) == (1, 1)
 
 
 @pytest.mark.parametrize("other", [row("another"), {**row("t-volumes"), "lv_tags": "mine"}])
-def test_a_strangers_logical_volume_is_left_alone(
-    settings: Settings, other: dict[str, str]
-) -> None:
+def test_a_strangers_logical_volume_is_left_alone(grouped: Settings, other: dict[str, str]) -> None:
     host = LvmHost(other)
-    driver = VolumeDriver(settings, host)
+    driver = VolumeDriver(grouped, host)
     for step in (
-        CreateVolume(ID, "lvm", GIB, "{}"),
-        LabelVolume(ID, "lvm", "{}"),
-        RemoveVolume(ID, "lvm"),
+        CreateVolume(ID, GROUP, GIB, "{}"),
+        LabelVolume(ID, GROUP, "{}"),
+        RemoveVolume(ID, GROUP),
     ):
         with pytest.raises(Refused) as refusal:
             driver.apply(step, quiet)

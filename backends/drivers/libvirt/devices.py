@@ -19,9 +19,12 @@ def devices(spec: DomainSpec) -> Element:
     """All devices. What would only slow the start (USB, option ROMs) is left out."""
     element = Element("devices")
     SubElement(element, "controller", type="usb", model="none")
-    SubElement(element, "controller", type="pci", model="pcie-root", index="0")
-    for index in range(1, _root_ports(spec) + 1):
-        SubElement(element, "controller", type="pci", model="pcie-root-port", index=str(index))
+    if spec.machine == "q35":
+        SubElement(element, "controller", type="pci", model="pcie-root", index="0")
+        for index in range(1, _root_ports(spec) + 1):
+            SubElement(element, "controller", type="pci", model="pcie-root-port", index=str(index))
+    if any(each.bus == "scsi" for each in spec.disks):
+        SubElement(element, "controller", type="scsi", model="virtio-scsi")
     element.extend(disk(each) for each in spec.disks)
     element.extend(interface(nic, spec.datapath) for nic in spec.nics)
     element.extend(_serial_line(spec.console_log))
@@ -38,7 +41,7 @@ def devices(spec: DomainSpec) -> Element:
 
 def disk(disk: Disk) -> Element:
     """One disk: virtio-blk, or a SATA CD-ROM where its target is `sdX`."""
-    optical = disk.target.startswith("sd")
+    optical = disk.target.startswith("sd") and not disk.bus
     element = Element(
         "disk",
         type="block" if disk.block else "file",
@@ -47,13 +50,46 @@ def disk(disk: Disk) -> Element:
     driver = SubElement(element, "driver", name="qemu", type=disk.format)
     if not disk.read_only and not optical:
         driver.set("discard", "unmap")
-    SubElement(element, "source", {"dev" if disk.block else "file": disk.path})
-    SubElement(element, "target", dev=disk.target, bus="sata" if optical else "virtio")
+    source = SubElement(element, "source", {"dev" if disk.block else "file": disk.path})
+    if disk.kept:
+        _keep(source)
+    if disk.key:
+        encryption = SubElement(source, "encryption", format="luks")
+        SubElement(encryption, "secret", type="passphrase", uuid=disk.key)
+    if disk.base:
+        element.append(_backing(*disk.base))
+    SubElement(element, "target", dev=disk.target, bus=_bus(disk))
     if disk.serial:
         SubElement(element, "serial").text = disk.serial
     if disk.read_only or optical:
         SubElement(element, "readonly")
+    if disk.shared:
+        SubElement(element, "shareable")
+    if disk.tune:
+        limits = SubElement(element, "iotune")
+        for name, value in disk.tune:
+            SubElement(limits, name).text = str(value)
     return element
+
+
+def _bus(disk: Disk) -> str:
+    if disk.bus:
+        return disk.bus
+    return "sata" if disk.target.startswith("sd") else "virtio"
+
+
+def _backing(path: str, form: str) -> Element:
+    """Said rather than found out: nothing in the disk itself decides what else is opened."""
+    backing = Element("backingStore", type="file")
+    SubElement(backing, "format", type=form)
+    _keep(SubElement(backing, "source", file=path))
+    SubElement(backing, "backingStore")
+    return backing
+
+
+def _keep(source: Element) -> None:
+    """Without this libvirt makes it QEMU's own, which others that stand on it would not survive."""
+    SubElement(source, "seclabel", model="dac", relabel="no")
 
 
 def interface(nic: Nic, datapath: str) -> Element:
@@ -66,7 +102,7 @@ def interface(nic: Nic, datapath: str) -> Element:
     if nic.vlan:
         SubElement(SubElement(element, "vlan"), "tag", id=str(nic.vlan))
     SubElement(element, "target", dev=nic.tap)
-    SubElement(element, "model", type="virtio")
+    SubElement(element, "model", type=nic.model)
     if datapath == "netdev":
         driver = SubElement(element, "driver", name="qemu")
         SubElement(driver, "host", dict.fromkeys(_HOST_OFFLOADS, "off"))
@@ -88,5 +124,6 @@ def _serial_line(log: str) -> tuple[Element, Element]:
 
 
 def _root_ports(spec: DomainSpec) -> int:
-    virtio_disks = sum(1 for each in spec.disks if not each.target.startswith("sd"))
+    buses = [_bus(each) for each in spec.disks]
+    virtio_disks = buses.count("virtio") + min(1, buses.count("scsi"))
     return virtio_disks + len(spec.nics) + _OWN_PORTS + SPARE_PORTS

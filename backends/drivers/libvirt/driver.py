@@ -8,10 +8,14 @@ from typing import TYPE_CHECKING
 from backends.drivers.libvirt import definition, reading, states, steps
 from backends.drivers.libvirt.backup import Backup
 from backends.drivers.libvirt.connection import Connection
+from backends.drivers.libvirt.disks import Disks
 from backends.drivers.libvirt.facts import DomainFact, DomainStats, Reason, State
+from backends.drivers.libvirt.flatten import Flatten
 from backends.drivers.libvirt.hotplug import Hotplug
+from backends.drivers.libvirt.moment import GuestMoment
 from backends.drivers.libvirt.power import Power
 from backends.drivers.step import Progress, Step
+from backends.drivers.volumes.keys import Keys
 from backends.errors import Refused
 from backends.hosts import Host
 from backends.settings import Settings
@@ -44,6 +48,11 @@ class LibvirtDriver:
         steps.AttachNic,
         steps.DetachNic,
         steps.SetLink,
+        steps.FlattenDisk,
+        steps.ResizeDisk,
+        steps.TuneDisk,
+        steps.LendKey,
+        steps.TakeKeyBack,
     )
 
     def __init__(self, settings: Settings, host: Host) -> None:
@@ -53,6 +62,9 @@ class LibvirtDriver:
         self._power = Power(self._connection, settings.cloud)
         self._hotplug = Hotplug(self._connection, settings.cloud)
         self._backup = Backup(self._connection, settings.cloud, host)
+        self._flatten = Flatten(self._connection, settings.cloud)
+        self._disks = Disks(self._connection, settings.cloud)
+        self._keys = Keys(settings, host)
 
     def apply(self, step: Step, progress: Progress) -> None:
         if self._read_only:
@@ -77,7 +89,7 @@ class LibvirtDriver:
             case steps.SetLink(domain_id, port_id, up):
                 self._hotplug.set_link(domain_id, port_id, up)
             case _:
-                self._switch(step, progress)
+                self._change_disk(step, progress)
 
     def facts(self, ids: Collection[str] | None = None) -> Mapping[str, DomainFact]:
         """This cloud's domains by id: all, or those of `ids` that are there."""
@@ -98,6 +110,25 @@ class LibvirtDriver:
     def close(self) -> None:
         """Close the connection to libvirt; the next call opens it again."""
         self._connection.close()
+
+    def moment(self, ids: Collection[str], *, halts: bool) -> GuestMoment:
+        """The running ones of these instances, to be held still; see `GuestMoment`."""
+        return GuestMoment(self._connection, self._cloud, ids, halts=halts)
+
+    def _change_disk(self, step: Step, progress: Progress) -> None:
+        match step:
+            case steps.FlattenDisk(domain_id, disk):
+                self._flatten.pull(domain_id, disk, progress)
+            case steps.ResizeDisk(domain_id, serial, size):
+                self._disks.resize(domain_id, serial, size)
+            case steps.TuneDisk(domain_id, serial, limits):
+                self._disks.tune(domain_id, serial, dict(limits))
+            case steps.LendKey(key_id):
+                self._disks.lend_key(key_id, self._keys.read(key_id))
+            case steps.TakeKeyBack(key_id):
+                self._disks.take_key_back(key_id)
+            case _:
+                self._switch(step, progress)
 
     def _switch(self, step: Step, progress: Progress) -> None:
         match step:

@@ -39,7 +39,8 @@ class DomainFact:
     `unlinked` those of them whose link is down.
     `digest` and `label` are from its metadata. `hard_reboots`/`soft_reboots` are the generations
     that were done, and `launches` the last start from a changed definition, from its metadata.
-    `vcpus` and `ram` (MiB) are its definition's.
+    `vcpus` and `ram` (MiB) are its definition's. `sizes` are those that the guest was told of its
+    volumes, as `serial=bytes`; `tunes` limits of its disks, as (serial, limit, value).
     """
 
     id: str
@@ -56,6 +57,8 @@ class DomainFact:
     soft_reboots: int = 0
     launches: int = 0
     unlinked: frozenset[str] = frozenset()
+    sizes: frozenset[str] = frozenset()
+    tunes: frozenset[tuple[str, str, int]] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)

@@ -143,6 +143,8 @@ def _fact(
         soft_reboots=metadata.soft_reboots,
         launches=metadata.launches,
         unlinked=parsed.unlinked,
+        sizes=frozenset(metadata.sizes.split()),
+        tunes=parsed.tunes,
     )
 
 

@@ -167,6 +167,70 @@ class DetachDisk:
 
 
 @dataclass(frozen=True, slots=True)
+class FlattenDisk:
+    """Copy into a running guest's disk, by its file, what it stands on; then it stands on nothing.
+
+    One that is off is left as it is.
+    """
+
+    id: str
+    disk: str
+
+    @property
+    def text(self) -> str:
+        return f"copy into the root disk of {self.id} what it stands on, while it runs"
+
+
+@dataclass(frozen=True, slots=True)
+class ResizeDisk:
+    """Tell a running guest that a disk, by its serial, has grown to `size` bytes."""
+
+    id: str
+    serial: str
+    size: int
+
+    @property
+    def text(self) -> str:
+        return f"show {self.size >> 30} GiB of {self.serial} to domain {self.id}"
+
+
+@dataclass(frozen=True, slots=True)
+class TuneDisk:
+    """Limit a running guest's disk, by its serial; no `limits` are none."""
+
+    id: str
+    serial: str
+    limits: tuple[tuple[str, int], ...]
+
+    @property
+    def text(self) -> str:
+        limits = ", ".join(f"{name}={value}" for name, value in self.limits)
+        return f"limit {self.serial} of domain {self.id} to {limits or 'nothing'}"
+
+
+@dataclass(frozen=True, slots=True)
+class LendKey:
+    """Let libvirt open an encrypted volume, until it is started anew."""
+
+    id: str
+
+    @property
+    def text(self) -> str:
+        return f"lend key {self.id} to libvirt"
+
+
+@dataclass(frozen=True, slots=True)
+class TakeKeyBack:
+    """Libvirt is to open the encrypted volume no more."""
+
+    id: str
+
+    @property
+    def text(self) -> str:
+        return f"take key {self.id} back from libvirt"
+
+
+@dataclass(frozen=True, slots=True)
 class AttachNic:
     """Plug an interface into a running domain (the definition follows by DefineDomain)."""
 

@@ -12,7 +12,7 @@ from xml.etree import ElementTree
 from xml.etree.ElementTree import Element, SubElement
 
 from backends.drivers.libvirt import devices
-from backends.drivers.libvirt.spec import Disk, DomainSpec, Nic
+from backends.drivers.libvirt.spec import TUNES, Disk, DomainSpec, Nic
 
 NAMESPACE = "urn:quarterdeck:1"
 PREFIX = "quarterdeck"
@@ -27,7 +27,7 @@ class Metadata:
     """What a domain of ours carries: its cloud, its specification's digest, its records' label.
 
     `hard_reboots` and `soft_reboots` are the generations of reboots that were done, `launches` that
-    of starts from a changed definition.
+    of starts from a changed definition. `sizes` are those that the guest was told of its volumes.
     """
 
     cloud: str
@@ -36,13 +36,15 @@ class Metadata:
     hard_reboots: int = 0
     soft_reboots: int = 0
     launches: int = 0
+    sizes: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Parsed:
     """What a domain's XML tells; `metadata` None where it is not ours, `ram` in MiB.
 
-    `nics` are ports, and `unlinked` those of them whose link is down.
+    `nics` are ports, and `unlinked` those of them whose link is down; `tunes` are limits of disks,
+    as (serial, limit, value).
     """
 
     name: str
@@ -52,6 +54,7 @@ class Parsed:
     disks: frozenset[str]
     nics: frozenset[str]
     unlinked: frozenset[str] = frozenset()
+    tunes: frozenset[tuple[str, str, int]] = frozenset()
 
 
 def domain_xml(spec: DomainSpec, known: Metadata | None = None) -> str:
@@ -81,8 +84,8 @@ def domain_xml(spec: DomainSpec, known: Metadata | None = None) -> str:
 def renewed(spec: DomainSpec, known: Metadata | None) -> Metadata:
     """The metadata of a specification, with the generations that the domain has carried so far."""
     if known is None:
-        return Metadata(spec.cloud, spec.digest, spec.label)
-    return replace(known, cloud=spec.cloud, digest=spec.digest, label=spec.label)
+        return Metadata(spec.cloud, spec.digest, spec.label, sizes=spec.sizes)
+    return replace(known, cloud=spec.cloud, digest=spec.digest, label=spec.label, sizes=spec.sizes)
 
 
 def disk_xml(disk: Disk) -> str:
@@ -119,6 +122,7 @@ def parse_domain(xml: str) -> Parsed:
         disks=frozenset(serial for serial in serials if serial),
         nics=frozenset(ports),
         unlinked=frozenset(port for port, linked in ports.items() if not linked),
+        tunes=frozenset(_tunes(domain)),
     )
 
 
@@ -128,6 +132,29 @@ def find_disk(xml: str, serial: str) -> str | None:
         if disk.findtext("serial") == serial:
             return ElementTree.tostring(disk, encoding="unicode")
     return None
+
+
+def target_of_serial(xml: str, serial: str) -> str | None:
+    """The target (`vdb`) of a domain's disk with this serial, or None."""
+    for disk in ElementTree.fromstring(xml).iterfind("devices/disk"):
+        target = disk.find("target")
+        if target is not None and disk.findtext("serial") == serial:
+            return target.get("dev")
+    return None
+
+
+def secret_usage(key_id: str, cloud: str) -> str:
+    """What a key of this cloud is for, as libvirt names it."""
+    return f"quarterdeck/{cloud}/{key_id}"
+
+
+def secret_xml(key_id: str, cloud: str) -> str:
+    """A secret that libvirt keeps in memory alone and shows to nobody."""
+    secret = Element("secret", ephemeral="yes", private="yes")
+    _text(secret, "uuid", key_id)
+    usage = SubElement(secret, "usage", type="volume")
+    _text(usage, "volume", secret_usage(key_id, cloud))
+    return ElementTree.tostring(secret, encoding="unicode")
 
 
 def target_of(xml: str, path: str) -> str | None:
@@ -173,9 +200,21 @@ def _is_linked(nic: Element) -> bool:
     return link is None or link.get("state") != "down"
 
 
+def _tunes(domain: Element) -> Iterator[tuple[str, str, int]]:
+    for disk in domain.iterfind("devices/disk"):
+        for limit in disk.iterfind("iotune/*"):
+            if limit.tag in TUNES and (value := _number(limit.text)):
+                yield disk.findtext("serial", ""), limit.tag, value
+
+
 def _boot(spec: DomainSpec) -> Element:
-    boot = Element("os")
-    _text(boot, "type", "hvm", machine="q35")
+    boot = Element("os", {"firmware": "efi"} if spec.firmware == "uefi" else {})
+    _text(boot, "type", "hvm", machine=spec.machine)
+    if spec.firmware == "uefi":
+        # Guests of one's own making are signed by nobody that the firmware knows.
+        firmware = SubElement(boot, "firmware")
+        SubElement(firmware, "feature", enabled="no", name="enrolled-keys")
+        SubElement(firmware, "feature", enabled="no", name="secure-boot")
     for tag, value in (
         ("kernel", spec.kernel),
         ("initrd", spec.ramdisk),
@@ -184,6 +223,8 @@ def _boot(spec: DomainSpec) -> Element:
         if value:
             _text(boot, tag, value)
     SubElement(boot, "boot", dev="hd")
+    if any(each.target.startswith("sd") and not each.bus for each in spec.disks):
+        SubElement(boot, "boot", dev="cdrom")
     return boot
 
 
@@ -195,6 +236,7 @@ def _metadata_element(metadata: Metadata, tag: str) -> Element:
         hard_reboots=str(metadata.hard_reboots),
         soft_reboots=str(metadata.soft_reboots),
         launches=str(metadata.launches),
+        sizes=metadata.sizes,
     )
     element.text = _clean(metadata.label)
     return element
@@ -208,6 +250,7 @@ def _read_metadata(element: Element) -> Metadata:
         hard_reboots=_number(element.get("hard_reboots")),
         soft_reboots=_number(element.get("soft_reboots")),
         launches=_number(element.get("launches")),
+        sizes=element.get("sizes", ""),
     )
 
 

@@ -2,27 +2,68 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from contextlib import ExitStack, nullcontext
+from dataclasses import replace
 from pathlib import Path
 
 from backends.drivers.step import Progress, Step
-from backends.drivers.volumes import files, lvm
-from backends.drivers.volumes.facts import VolumeFact
+from backends.drivers.volumes import steps
+from backends.drivers.volumes.backend import Backend, Fill, Moment
+from backends.drivers.volumes.backups import Backups
+from backends.drivers.volumes.facts import PoolFact, SnapshotFact, VolumeFact, backup_in
 from backends.drivers.volumes.files import FileVolumes
+from backends.drivers.volumes.filling import pour_image, seal
+from backends.drivers.volumes.keys import Keys
 from backends.drivers.volumes.lvm import LogicalVolumes
-from backends.drivers.volumes.steps import CreateVolume, LabelVolume, RemoveVolume
-from backends.errors import Refused
+from backends.drivers.volumes.nfs import NfsVolumes
+from backends.drivers.volumes.pool import (
+    FILE,
+    LUKS_HEADER,
+    LVM,
+    LVM_THIN,
+    NFS,
+    THIN,
+    Pool,
+    default_pool,
+    folder_of,
+)
+from backends.drivers.volumes.quiet import Quiet
+from backends.drivers.volumes.streams import carry, write
+from backends.errors import QuarterdeckError, Refused
 from backends.hosts import Host
 from backends.settings import Settings
 
+# What libvirt does for a copy of volumes that these instances write to meanwhile.
+# The second argument says that QEMU may not copy: what it reads is in the clear.
+Moments = Callable[[Collection[str], bool], Moment]
+# The host that a pool lies on.
+Hosts = Callable[[Pool], Host]
+
 
 class VolumeDriver:
-    """Applies the steps and reads the facts of one cloud's volumes on a host.
+    """Applies the steps and reads the facts of one cloud's volumes, snapshots and backups.
 
-    `lvm_arguments` go to every LVM command, `lvm_creation` to lvcreate alone.
+    `lvm_arguments` go to every LVM command on this machine, `lvm_creation` to lvcreate alone.
     """
 
-    handles: tuple[type, ...] = (CreateVolume, LabelVolume, RemoveVolume)
+    handles: tuple[type, ...] = (
+        steps.CreateVolume,
+        steps.LabelVolume,
+        steps.ExtendVolume,
+        steps.RemoveVolume,
+        steps.CopyVolume,
+        steps.CreateSnapshots,
+        steps.LabelSnapshot,
+        steps.RemoveSnapshot,
+        steps.RevertVolume,
+        steps.RemoveKey,
+        steps.DropPool,
+        steps.CreateBackup,
+        steps.RestoreBackup,
+        steps.VerifyBackup,
+        steps.RemoveBackup,
+    )
 
     def __init__(
         self,
@@ -30,41 +71,243 @@ class VolumeDriver:
         host: Host,
         lvm_arguments: Sequence[str] = (),
         lvm_creation: Sequence[str] = (),
+        *,
+        moments: Moments | None = None,
+        hosts: Hosts | None = None,
     ) -> None:
-        self._files = FileVolumes(settings, host)
-        self._lvm = LogicalVolumes(settings, host, lvm_arguments, lvm_creation)
+        self._settings = settings
+        self._host = host
+        self._lvm_arguments = tuple(lvm_arguments)
+        self._lvm_creation = tuple(lvm_creation)
+        self._moments: Moments = moments or (lambda guests, halts: Quiet())
+        self._hosts: Hosts = hosts or self._only_here
+        self._backends: dict[Pool, Backend] = {}
+        self.keys = Keys(settings, host)
+        self.backups = Backups(host)
 
     def apply(self, step: Step, progress: Progress) -> None:
         match step:
-            case CreateVolume(volume_id, driver, size, label):
-                self._of(driver).create(volume_id, size, label)
-            case LabelVolume(volume_id, driver, label):
-                self._of(driver).label(volume_id, label)
-            case RemoveVolume(volume_id, lvm.DRIVER):
-                self._lvm.remove(volume_id, progress)
-            case RemoveVolume(volume_id, files.DRIVER):
-                self._files.remove(volume_id)
+            case steps.CreateVolume():
+                self._create(step, progress)
+            case steps.LabelVolume(volume_id, pool, label):
+                self.backend(pool).label(volume_id, label)
+            case steps.ExtendVolume(volume_id, pool, size):
+                self.backend(pool).extend(volume_id, size)
+            case steps.RemoveVolume(volume_id, pool):
+                self.backend(pool).remove(volume_id, progress)
+            case steps.CopyVolume():
+                self._copy(step, progress)
+            case steps.RemoveKey(key_id):
+                self.keys.remove(key_id)
+            case steps.DropPool(pool):
+                backend = self.backend(pool)
+                if isinstance(backend, NfsVolumes):
+                    backend.unmount()
+            case _ if isinstance(step, _OF_BACKUPS):
+                self._back_up(step, progress)
             case _:
-                raise TypeError(f"not a step of volumes: {step!r}")
+                self._snapshot(step, progress)
 
-    def facts(self, ids: Collection[str] | None = None) -> Mapping[str, VolumeFact]:
-        """The volumes by id: all, or those of `ids` that are there."""
-        return {**self._files.facts(ids), **self._lvm.facts(ids)}
+    def facts(
+        self, ids: Collection[str] | None = None, pools: Iterable[Pool] = ()
+    ) -> Mapping[str, VolumeFact]:
+        """The volumes by id in the default pool and these: all, or those of `ids` that are there.
 
-    def leftovers(self) -> frozenset[str]:
+        What cannot be reached has none; `pool_facts` says so.
+        """
+        found: dict[str, VolumeFact] = {}
+        for backend in self._reachable(pools):
+            for fact in backend.facts(ids):
+                first = found.get(fact.id)
+                found[fact.id] = (
+                    replace(first, elsewhere=(*first.elsewhere, fact)) if first else fact
+                )
+        return found
+
+    def snapshots(self, pools: Iterable[Pool] = ()) -> Mapping[str, SnapshotFact]:
+        """All snapshots by id in the default pool and these."""
+        return {fact.id: fact for backend in self._reachable(pools) for fact in backend.snapshots()}
+
+    def errors(self, pools: Iterable[Pool] = ()) -> Mapping[str, PoolFact]:
+        """Of those that can be away, the ones that are, by name."""
+        away = [each for each in pools if _can_be_away(each)]
+        found = self.pool_facts(away) if away else {}
+        return {name: fact for name, fact in found.items() if fact.error}
+
+    def whole_backups(self, labels: Iterable[str]) -> frozenset[str]:
+        """Ids of the backups that these labels tell of and that are whole."""
+        told = (backup_in(each) for each in labels)
+        return frozenset(
+            folder.name for folder in told if folder is not None and self.backups.is_whole(folder)
+        )
+
+    def pool_facts(self, pools: Iterable[Pool] = ()) -> Mapping[str, PoolFact]:
+        """Capacity of the default pool and these by name, or why one cannot be reached."""
+        found = {}
+        for pool in self._all(pools):
+            try:
+                found[pool.name] = self.backend(pool).capacity()
+            except QuarterdeckError as error:
+                found[pool.name] = PoolFact(pool.name, error=error.message)
+        return found
+
+    def leftovers(self, pools: Iterable[Pool] = ()) -> frozenset[str]:
         """Ids of volumes that are not there, of which an interrupted step left something.
 
         RemoveVolume removes that too, and CreateVolume makes it whole.
         """
-        return self._files.leftovers()
+        return frozenset().union(*(each.leftovers() for each in self._reachable(pools)))
 
-    def path(self, volume_id: str, driver: str) -> Path:
-        """Where QEMU finds the volume: a file or a block device."""
-        return self._of(driver).path(volume_id)
+    def path(self, volume_id: str, pool: Pool) -> Path:
+        """Where the pool's host finds the volume: a file or a block device."""
+        return self.backend(pool).path(volume_id)
 
-    def _of(self, driver: str) -> FileVolumes | LogicalVolumes:
-        if driver == files.DRIVER:
-            return self._files
-        if driver == lvm.DRIVER:
-            return self._lvm
-        raise Refused("volume.driver.unknown", f"there is no volume driver {driver!r}")
+    def backend(self, pool: Pool) -> Backend:
+        """What a pool is made of. Raises Refused `volume.driver.unknown`, `pool.host.unknown`."""
+        if pool not in self._backends:
+            self._backends[pool] = self._make(pool)
+        return self._backends[pool]
+
+    def _make(self, pool: Pool) -> Backend:
+        host = self._hosts(pool) if pool.host else self._host
+        if pool.driver == FILE:
+            return FileVolumes(folder_of(pool, self._settings), host, pool.name)
+        if pool.driver == NFS:
+            return NfsVolumes(pool, self._settings, host)
+        if pool.driver in (LVM, LVM_THIN):
+            local = (self._lvm_arguments, self._lvm_creation) if not pool.host else ((), ())
+            return LogicalVolumes(self._settings.cloud, pool, host, *local)
+        raise Refused("volume.driver.unknown", f"there is no volume driver {pool.driver!r}")
+
+    def _only_here(self, pool: Pool) -> Host:
+        raise Refused("pool.host.unknown", f"pool {pool.name} is on {pool.host}, out of reach")
+
+    def _all(self, pools: Iterable[Pool]) -> list[Pool]:
+        named = {each.name: each for each in (default_pool(self._settings), *pools)}
+        return list(named.values())
+
+    def _reachable(self, pools: Iterable[Pool]) -> Iterable[Backend]:
+        """The backends that answer; one that does not keeps no other from being looked at."""
+        for pool in self._all(pools):
+            backend = self.backend(pool)
+            try:
+                if _can_be_away(pool):
+                    backend.capacity()
+            except QuarterdeckError:
+                continue
+            yield backend
+
+    def _create(self, step: steps.CreateVolume, progress: Progress) -> None:
+        backend, source = self.backend(step.pool), step.source
+        if source.kind in ("volume", "snapshot") and source.pool == step.pool:
+            halts = source.guests and step.pool.thin_pool
+            with self._moments(source.guests, True).still() if halts else nullcontext():
+                if backend.branch(step.id, step.size, step.label, source.kind, source.id):
+                    return
+        fill = self._fill(step, backend)
+        backend.create(step.id, step.size, step.label, fill, progress)
+
+    def _fill(self, step: steps.CreateVolume, backend: Backend) -> Fill | None:
+        source, hollow = step.source, step.pool.driver in THIN
+        key = self.keys.make(step.key_id) if step.key_id else None
+        if source.kind == "backup":
+            return lambda path, progress: self._write_backup(
+                Path(source.place), backend.host, path, progress, hollow=hollow
+            )
+        if source.kind in ("volume", "snapshot"):
+            return lambda path, progress: self._read_from(
+                source, backend.host, path, progress, hollow=hollow
+            )
+        image = self._settings.image(source.id) if source.kind == "image" else None
+        if image is None and key is None:
+            return None
+
+        def fill(path: Path, progress: Progress) -> None:
+            if key is not None:
+                seal(backend.host, path, step.size - LUKS_HEADER, key)
+            if image is not None:
+                pour_image(
+                    backend.host, image, source.format, path, progress, hollow=hollow, key=key
+                )
+
+        return fill
+
+    def _read_from(
+        self, source: steps.Source, host: Host, path: Path, progress: Progress, *, hollow: bool
+    ) -> None:
+        origin = self.backend(source.pool)
+        with ExitStack() as held:
+            if source.kind == "snapshot":
+                found = held.enter_context(origin.snapshot_path(source.id))
+            else:
+                found = origin.path(source.id)
+                held.enter_context(self._moments(source.guests, True).still())
+            carry(origin.host, found, host, path, progress, hollow=hollow)
+
+    def _copy(self, step: steps.CopyVolume, progress: Progress) -> None:
+        origin, target = self.backend(step.pool), self.backend(step.target)
+        hollow = step.target.driver in THIN
+
+        def fill(path: Path, progress: Progress) -> None:
+            carry(origin.host, origin.path(step.id), target.host, path, progress, hollow=hollow)
+
+        target.create(step.id, step.size, step.label, fill, progress)
+
+    def _snapshot(self, step: Step, progress: Progress) -> None:
+        match step:
+            case steps.CreateSnapshots(pool, shots, guests, halts):
+                self.backend(pool).snapshot(shots, self._moments(guests, halts), progress)
+            case steps.LabelSnapshot(snapshot_id, pool, label):
+                self.backend(pool).label_snapshot(snapshot_id, label)
+            case steps.RemoveSnapshot(snapshot_id, pool):
+                self.backend(pool).remove_snapshot(snapshot_id, progress)
+            case steps.RevertVolume(volume_id, snapshot_id, pool, size):
+                self.backend(pool).revert(volume_id, snapshot_id, size, progress)
+            case _:
+                raise TypeError(f"not a step of volumes: {step!r}")
+
+    def _back_up(self, step: Step, progress: Progress) -> None:
+        match step:
+            case steps.CreateBackup():
+                self._make_backup(step, progress)
+            case steps.RestoreBackup(volume_id, pool, _, _, folder):
+                # All of it first: a damaged backup must not cost what the volume still has.
+                self.backups.verify(Path(folder), lambda share: progress(share / 2))
+                backend = self.backend(pool)
+                self._write_backup(
+                    Path(folder), backend.host, backend.path(volume_id),
+                    lambda share: progress(0.5 + share / 2), hollow=False,
+                )  # fmt: skip
+            case steps.VerifyBackup(_, folder):
+                self.backups.verify(Path(folder), progress)
+            case steps.RemoveBackup(_, folder):
+                self.backups.remove(Path(folder))
+
+    def _make_backup(self, step: steps.CreateBackup, progress: Progress) -> None:
+        parent = Path(step.parent) if step.parent else None
+        backend, source = self.backend(step.source.pool), step.source
+        with ExitStack() as held:
+            path = (
+                held.enter_context(backend.snapshot_path(source.id))
+                if source.kind == "snapshot"
+                else backend.path(source.id)
+            )
+            whence = (backend.host, path)
+            self.backups.make(Path(step.folder), whence, step.size, parent, progress)
+
+    def _write_backup(
+        self, folder: Path, host: Host, path: Path, progress: Progress, *, hollow: bool
+    ) -> None:
+        write(host, path, self.backups.pieces(folder, progress), hollow=hollow)
+
+
+_OF_BACKUPS = (
+    steps.CreateBackup,
+    steps.RestoreBackup,
+    steps.VerifyBackup,
+    steps.RemoveBackup,
+)
+
+
+def _can_be_away(pool: Pool) -> bool:
+    return bool(pool.host) or pool.driver == NFS

@@ -2,14 +2,65 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
+from pathlib import Path
+
+from backends.settings import DEFAULT_POOL
 
 
 @dataclass(frozen=True, slots=True)
 class VolumeFact:
-    """A volume on this host: `size` in bytes, `label` its JSON label (empty where it has none)."""
+    """A volume: `size` in bytes, `label` its JSON label (empty where it has none).
+
+    `elsewhere` are copies of it in other pools, as a migration leaves them that was killed.
+    """
 
     id: str
     driver: str
     size: int
     label: str = ""
+    pool: str = DEFAULT_POOL
+    elsewhere: tuple[VolumeFact, ...] = ()
+
+    def places(self) -> tuple[VolumeFact, ...]:
+        """It and its copies, each by itself."""
+        return (self, *self.elsewhere)
+
+    def in_pool(self, pool: str) -> VolumeFact | None:
+        """Its copy in a pool."""
+        return next((each for each in self.places() if each.pool == pool), None)
+
+
+@dataclass(frozen=True, slots=True)
+class SnapshotFact:
+    """A snapshot of a volume: `size` in bytes."""
+
+    id: str
+    volume_id: str
+    driver: str
+    size: int
+    label: str = ""
+    pool: str = DEFAULT_POOL
+
+
+@dataclass(frozen=True, slots=True)
+class PoolFact:
+    """A pool: `size` and `free` in bytes; `error` says why it cannot be reached, if so.
+
+    `metadata` is the filled share (0 to 1) of a thin pool's own metadata.
+    """
+
+    name: str
+    size: int = 0
+    free: int = 0
+    metadata: float = 0.0
+    error: str = ""
+
+
+def backup_in(label: str) -> Path | None:
+    """The folder that a backup's label names; None where it is not readable."""
+    try:
+        return Path(json.loads(label)["backup"]["folder"])
+    except (ValueError, KeyError, TypeError):
+        return None

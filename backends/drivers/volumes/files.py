@@ -1,76 +1,209 @@
-"""Volumes as sparse raw files, each with its label in a file beside it."""
+"""Volumes and snapshots as sparse raw files, each with its label in a file beside it.
+
+A snapshot is a copy of its own: by reflink where the file system can (XFS, Btrfs), else of the
+bytes. Nothing hangs on anything else, so nothing that is deleted takes another thing along.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+import json
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
 from backends.drivers.labels.names import check_id, is_id
-from backends.drivers.volumes.facts import VolumeFact
+from backends.drivers.step import Progress
+from backends.drivers.volumes.backend import Fill, Moment
+from backends.drivers.volumes.copying import copy
+from backends.drivers.volumes.facts import PoolFact, SnapshotFact, VolumeFact
+from backends.drivers.volumes.pool import FILE
+from backends.drivers.volumes.steps import Shot
+from backends.errors import MachineFailed
 from backends.hosts import Host, listing
-from backends.settings import Settings
+from backends.settings import DEFAULT_POOL
 
-DRIVER = "file"
+DRIVER = FILE
 _LABEL = ".json"
+_PARTIAL = ".partial"
+_SNAPSHOTS = "snapshots"
 
 
 class FileVolumes:
-    """The plain-file volumes of one cloud."""
+    """The volumes of one cloud in one folder."""
 
-    def __init__(self, settings: Settings, host: Host) -> None:
-        self._settings = settings
-        self._host = host
+    def __init__(
+        self, folder: Path, host: Host, name: str = DEFAULT_POOL, driver: str = DRIVER
+    ) -> None:
+        self.folder = folder
+        self.host = host
+        self._name = name
+        self._driver = driver
 
-    def create(self, volume_id: str, size: int, label: str) -> None:
+    def create(
+        self, volume_id: str, size: int, label: str, fill: Fill | None, progress: Progress
+    ) -> None:
         """Make the file under another name, label it, then name it: it never is without a label."""
         path = self.path(volume_id)
-        if self._host.exists(path):
+        if self.host.exists(path):
             return
-        self._host.make_dir(path.parent)
-        new = path.with_name(f".{volume_id}.partial")
-        self._host.remove(new)
-        self._host.run(["truncate", f"--size={size}", str(new)])
-        self._host.run(["chmod", "0600", str(new)])
-        self._host.write_text(self._label_path(volume_id), label)
-        self._host.run(["mv", "--no-target-directory", str(new), str(path)])
+        new = self._draft(path, size)
+        if fill is not None:
+            fill(new, progress)
+            self.host.run(["truncate", f"--size=>{size}", str(new)])
+            self.host.run(["sync", str(new)], timeout=600.0)
+        self._publish(new, path, label)
+
+    def branch(self, volume_id: str, size: int, label: str, kind: str, source_id: str) -> bool:
+        """A file shares its blocks by reflink, which a copy tries first."""
+        return False
 
     def label(self, volume_id: str, label: str) -> None:
         """Replace its label."""
-        self._host.write_text(self._label_path(volume_id), label)
+        self.host.write_text(_label_of(self.path(volume_id)), label)
 
-    def remove(self, volume_id: str) -> None:
+    def remove(self, volume_id: str, progress: Progress) -> None:
         """Remove it. The file goes last but for what an interrupted creation left."""
-        self._host.remove(self._label_path(volume_id))
-        self._host.remove(self.path(volume_id))
-        self._host.remove(self.path(volume_id).with_name(f".{volume_id}.partial"))
+        self._remove(self.path(volume_id))
+
+    def extend(self, volume_id: str, size: int) -> None:
+        """Never shorter: what is there stays."""
+        path = self.path(volume_id)
+        if not self.host.exists(path):
+            raise MachineFailed("volume.missing", f"the file of volume {volume_id} is gone")
+        self.host.run(["truncate", f"--size=>{size}", str(path)])
+
+    def snapshot(self, shots: Sequence[Shot], moment: Moment, progress: Progress) -> None:
+        """Copy all; they get their names when the last one is whole."""
+        paths = {shot.snapshot_id: self._snapshot(shot.snapshot_id) for shot in shots}
+        if all(self.host.exists(path) for path in paths.values()):
+            return
+        for path in paths.values():
+            self._remove(path)
+        drafts = {
+            shot.volume_id: self._draft(paths[shot.snapshot_id], self._size(shot.volume_id))
+            for shot in shots
+        }
+        copied = moment.copy(drafts, progress)
+        left = [volume_id for volume_id in drafts if volume_id not in copied]
+        with moment.still() if left else nullcontext():
+            for number, volume_id in enumerate(left):
+                part = _part(progress, number, len(left))
+                copy(self.host, self.path(volume_id), drafts[volume_id], part)
+        for shot in shots:
+            draft = drafts[shot.volume_id]
+            self.host.run(["chmod", "0600", str(draft)])
+            self.host.run(["chown", "root:root", str(draft)])
+            self._publish(draft, paths[shot.snapshot_id], shot.label)
+
+    def remove_snapshot(self, snapshot_id: str, progress: Progress) -> None:
+        """Remove it; no volume hangs on it."""
+        self._remove(self._snapshot(snapshot_id))
+
+    def label_snapshot(self, snapshot_id: str, label: str) -> None:
+        """Replace its label."""
+        self.host.write_text(_label_of(self._snapshot(snapshot_id)), label)
+
+    def revert(self, volume_id: str, snapshot_id: str, size: int, progress: Progress) -> None:
+        """Copy the snapshot beside the volume, then put it in its place at once."""
+        path = self.path(volume_id)
+        draft = self._draft(path, size)
+        copy(self.host, self._snapshot(snapshot_id), draft, progress)
+        self.host.run(["truncate", f"--size=>{size}", str(draft)])
+        self.host.run(["sync", str(draft)], timeout=600.0)
+        self.host.run(["mv", "--no-target-directory", str(draft), str(path)])
 
     def path(self, volume_id: str) -> Path:
         """Its file."""
-        return self._settings.volume(check_id(volume_id))
+        return self.folder / check_id(volume_id)
 
-    def facts(self, ids: Collection[str] | None) -> Mapping[str, VolumeFact]:
-        """The volumes by id: all, or those of `ids` that are there."""
-        folder = self._settings.volumes
-        if not self._host.exists(folder):
-            return {}
-        found = {}
-        for name, size in listing.sizes(self._host, folder):
-            if is_id(name) and not name.endswith(_LABEL) and (ids is None or name in ids):
-                label = self._host.read_text(self._label_path(name)) or ""
-                found[name] = VolumeFact(name, DRIVER, size, label)
-        return found
+    @contextmanager
+    def snapshot_path(self, snapshot_id: str) -> Iterator[Path]:
+        """Its file."""
+        yield self._snapshot(snapshot_id)
+
+    def facts(self, ids: Collection[str] | None) -> Iterator[VolumeFact]:
+        """The volumes: all, or those of `ids` that are there."""
+        for name, size, label in self._labelled(self.folder, ids):
+            yield VolumeFact(name, self._driver, size, label, self._name)
+
+    def snapshots(self) -> Iterator[SnapshotFact]:
+        """All snapshots; which volume one is of stands in its label."""
+        for name, size, label in self._labelled(self.folder / _SNAPSHOTS, None):
+            yield SnapshotFact(name, volume_in(label), self._driver, size, label, self._name)
 
     def leftovers(self) -> frozenset[str]:
         """Ids of which an interrupted creation left a label or a nameless file."""
-        names = set(self._host.list_dir(self._settings.volumes))
+        names = set(self.host.list_dir(self.folder))
         labelled = {name.removesuffix(_LABEL) for name in names if name.endswith(_LABEL)}
         partial = {
-            name[1:].removesuffix(".partial")
+            name[1:].removesuffix(_PARTIAL)
             for name in names
-            if name.startswith(".") and name.endswith(".partial")
+            if name.startswith(".") and name.endswith(_PARTIAL)
         }
         return frozenset(each for each in (labelled | partial) - names if is_id(each))
 
-    def _label_path(self, volume_id: str) -> Path:
-        path = self.path(volume_id)
-        return path.with_name(path.name + _LABEL)
+    def capacity(self) -> PoolFact:
+        """The file system's size and what is left of it (df(1))."""
+        folder = next(each for each in (self.folder, *self.folder.parents) if _there(self, each))
+        done = self.host.run(
+            ["df", "--block-size=1", "--output=size,avail", str(folder)], reads=True
+        )
+        size, free = done.stdout.splitlines()[-1].split()
+        return PoolFact(self._name, int(size), int(free))
+
+    def _labelled(
+        self, folder: Path, ids: Collection[str] | None
+    ) -> Iterator[tuple[str, int, str]]:
+        if not self.host.exists(folder):
+            return
+        for name, size in listing.sizes(self.host, folder):
+            if is_id(name) and not name.endswith(_LABEL) and (ids is None or name in ids):
+                yield name, size, self.host.read_text(_label_of(folder / name)) or ""
+
+    def _size(self, volume_id: str) -> int:
+        done = self.host.run(["stat", "--format=%s", str(self.path(volume_id))], reads=True)
+        return int(done.stdout)
+
+    def _snapshot(self, snapshot_id: str) -> Path:
+        return self.folder / _SNAPSHOTS / check_id(snapshot_id)
+
+    def _draft(self, path: Path, size: int) -> Path:
+        """A new sparse file under another name, for its owner alone."""
+        self.host.make_dir(path.parent)
+        draft = _draft_of(path)
+        self.host.remove(draft)
+        self.host.run(["truncate", f"--size={size}", str(draft)])
+        self.host.run(["chmod", "0600", str(draft)])
+        return draft
+
+    def _publish(self, draft: Path, path: Path, label: str) -> None:
+        self.host.write_text(_label_of(path), label)
+        self.host.run(["mv", "--no-target-directory", str(draft), str(path)])
+
+    def _remove(self, path: Path) -> None:
+        for each in (_label_of(path), path, _draft_of(path)):
+            self.host.remove(each)
+
+
+def volume_in(label: str) -> str:
+    """The id of the volume that a snapshot's label names; empty where it is not readable."""
+    try:
+        return str(json.loads(label)["snapshot"]["volume_id"])
+    except (ValueError, KeyError, TypeError):
+        return ""
+
+
+def _there(volumes: FileVolumes, folder: Path) -> bool:
+    return folder == Path("/") or volumes.host.exists(folder)
+
+
+def _part(progress: Progress, number: int, count: int) -> Progress:
+    return lambda share: progress((number + share) / count)
+
+
+def _label_of(path: Path) -> Path:
+    return path.with_name(path.name + _LABEL)
+
+
+def _draft_of(path: Path) -> Path:
+    return path.with_name(f".{path.name}{_PARTIAL}")

@@ -1,38 +1,35 @@
-"""Volumes as logical volumes, labelled by their tags."""
+"""Volumes and snapshots as logical volumes, thick or in a thin pool, labelled by their tags.
+
+A thick volume's snapshot has room for every extent of its origin, so that it never fills up and
+is never lost. One of a thin pool stands by itself.
+"""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 from backends.drivers.labels.names import check_id
 from backends.drivers.step import Progress
 from backends.drivers.volumes import tags
-from backends.drivers.volumes.facts import VolumeFact
+from backends.drivers.volumes.backend import Fill, Moment
+from backends.drivers.volumes.copying import copy
+from backends.drivers.volumes.facts import PoolFact, SnapshotFact, VolumeFact
+from backends.drivers.volumes.files import volume_in
+from backends.drivers.volumes.lvm_commands import Lvm, Row
+from backends.drivers.volumes.pool import LVM, Pool
+from backends.drivers.volumes.steps import Shot
 from backends.errors import MachineFailed, Refused
 from backends.hosts import Host
-from backends.settings import Settings
 
-DRIVER = "lvm"
-_PREFIX = "volume-"
+DRIVER = LVM
 _WIPE_CHUNK = 1 << 30
 _WIPE_DEADLINE = 600.0
 
 
-@dataclass(frozen=True, slots=True)
-class _Row:
-    """A logical volume with a label of ours."""
-
-    name: str
-    size: int
-    owner: tags.Owner
-    tags: tuple[str, ...]
-
-
 class LogicalVolumes:
-    """The logical volumes of one cloud in `settings.volume_group`.
+    """The logical volumes of one cloud in a pool.
 
     `arguments` go to every LVM command that knows them (such as `--config`), `creation` to
     lvcreate alone: how a machine's LVM is set apart is its operator's to say.
@@ -40,104 +37,224 @@ class LogicalVolumes:
 
     def __init__(
         self,
-        settings: Settings,
+        cloud: str,
+        pool: Pool,
         host: Host,
         arguments: Sequence[str] = (),
         creation: Sequence[str] = (),
     ) -> None:
-        self._cloud = settings.cloud
-        self._group = settings.volume_group
-        self._host = host
-        self._arguments = tuple(arguments)
+        self.host = host
+        self._cloud = cloud
+        self._pool = pool
         self._creation = tuple(creation)
+        self._lvm = Lvm(host, pool.group, arguments)
 
-    def create(self, volume_id: str, size: int, label: str) -> None:
+    def create(
+        self, volume_id: str, size: int, label: str, fill: Fill | None, progress: Progress
+    ) -> None:
         """Make it with its tags, in one command; LVM rounds the size up to whole extents."""
-        if self._own(volume_id) is not None:
+        name = _name(tags.VOLUME, volume_id)
+        found = self._own(name)
+        if found is not None and not found.is_partial:
             return
-        owner = tags.Owner(self._cloud, check_id(volume_id), label)
-        self._lvm(
+        if found is not None:
+            self._lvm.run("lvremove", "--yes", self._path(name))
+        owner = tags.write(tags.Owner(self._cloud, volume_id, label))
+        partial = () if fill is None else (tags.PARTIAL,)
+        self._lvm.run(
             "lvcreate",
-            *("--yes", "--name", _PREFIX + volume_id, "--size", f"{size}b"),
-            *_each("--addtag", tags.write(owner)),
+            *("--yes", "--name", name),
+            *self._room(size),
+            *_each("--addtag", [*owner, *partial]),
             *self._creation,
             self._require_group(),
         )
+        if fill is not None:
+            fill(self.path(volume_id), progress)
+            self._finish(name)
+
+    def branch(self, volume_id: str, size: int, label: str, kind: str, source_id: str) -> bool:
+        """A thin volume with another's or a snapshot's content, at once; False for a thick one."""
+        if not self._pool.thin_pool:
+            return False
+        name = _name(tags.VOLUME, volume_id)
+        found = self._own(name)
+        if found is None:
+            owner = tags.write(tags.Owner(self._cloud, volume_id, label))
+            self._lvm.run(
+                "lvcreate",
+                *("--yes", "--snapshot", "--setactivationskip", "n", "--name", name),
+                *_each("--addtag", [*owner, tags.PARTIAL]),
+                self._path(_name(kind, source_id)),
+            )
+        if found is None or found.is_partial:
+            self.extend(volume_id, size)
+            self._finish(name)
+        return True
 
     def label(self, volume_id: str, label: str) -> None:
         """Replace its label's tags, in one command."""
-        row = self._own(volume_id)
-        if row is None:
+        self._relabel(tags.VOLUME, volume_id, label)
+
+    def extend(self, volume_id: str, size: int) -> None:
+        """Never shorter: what is there stays."""
+        name = _name(tags.VOLUME, volume_id)
+        found = self._own(name)
+        if found is None:
             raise MachineFailed("volume.missing", f"there is no logical volume {volume_id}")
-        wanted = tags.write(tags.Owner(self._cloud, volume_id, label))
-        stale = [tag for tag in row.tags if tag not in wanted and tag.startswith("qd.")]
-        fresh = [tag for tag in wanted if tag not in row.tags]
-        if stale or fresh:
-            self._lvm(
-                "lvchange",
-                *_each("--deltag", stale),
-                *_each("--addtag", fresh),
-                f"{self._group}/{row.name}",
-            )
+        if found.size < size:
+            self._lvm.run("lvextend", "--yes", "--size", f"{size}b", self._path(name))
 
     def remove(self, volume_id: str, progress: Progress) -> None:
-        """Write zeros over it, as the next owner of its extents must not read it, and remove it."""
-        row = self._own(volume_id)
-        if row is None:
+        """Remove it. The next owner of a thick one's extents must not read it: zeros first."""
+        name = _name(tags.VOLUME, volume_id)
+        found = self._own(name)
+        if found is None:
             return
         device = self.path(volume_id)
-        if self._host.exists(device):
-            self._wipe(device, row.size, progress)
-        self._lvm("lvremove", "--yes", f"{self._group}/{row.name}")
+        if not self._pool.thin_pool and self.host.exists(device):
+            self._wipe(device, found.size, progress)
+        self._lvm.run("lvremove", "--yes", self._path(name))
+
+    def snapshot(self, shots: Sequence[Shot], moment: Moment, progress: Progress) -> None:
+        """Make all while nobody writes; they count when the last one is there."""
+        names = [_name(tags.SNAPSHOT, shot.snapshot_id) for shot in shots]
+        found = [self._own(name) for name in names]
+        if all(each is not None and not each.is_partial for each in found):
+            return
+        for name, each in zip(names, found, strict=True):
+            if each is not None:
+                self._lvm.run("lvremove", "--yes", self._path(name))
+        with moment.still():
+            for shot, name in zip(shots, names, strict=True):
+                self._take(shot, name)
+        for name in names:
+            self._finish(name)
+
+    def remove_snapshot(self, snapshot_id: str, progress: Progress) -> None:
+        """Remove it; no volume hangs on it."""
+        name = _name(tags.SNAPSHOT, snapshot_id)
+        if self._own(name) is not None:
+            self._lvm.run("lvremove", "--yes", self._path(name))
+
+    def label_snapshot(self, snapshot_id: str, label: str) -> None:
+        """Replace its label's tags."""
+        self._relabel(tags.SNAPSHOT, snapshot_id, label)
+
+    def revert(self, volume_id: str, snapshot_id: str, size: int, progress: Progress) -> None:
+        """Copy the snapshot over the volume: done again from the start, it ends the same."""
+        device = self.path(volume_id)
+        with self.snapshot_path(snapshot_id) as source:
+            if self._pool.thin_pool:
+                self.host.run(["blkdiscard", str(device)], timeout=_WIPE_DEADLINE)
+            copy(self.host, source, device, progress, hollow=bool(self._pool.thin_pool))
 
     def path(self, volume_id: str) -> Path:
         """Its block device, while it is active."""
-        return Path("/dev") / self._require_group() / (_PREFIX + check_id(volume_id))
+        return Path("/dev") / self._require_group() / _name(tags.VOLUME, volume_id)
 
-    def facts(self, ids: Collection[str] | None) -> Mapping[str, VolumeFact]:
-        """The volumes by id: all, or those of `ids` that are there."""
-        return {
-            row.owner.volume: VolumeFact(row.owner.volume, DRIVER, row.size, row.owner.label)
-            for row in self._rows()
-            if row.owner.cloud == self._cloud and (ids is None or row.owner.volume in ids)
-        }
+    @contextmanager
+    def snapshot_path(self, snapshot_id: str) -> Iterator[Path]:
+        """Its block device. A thin one is not activated by itself."""
+        name = _name(tags.SNAPSHOT, snapshot_id)
+        if self._pool.thin_pool:
+            self._lvm.run("lvchange", "--activate", "y", "--ignoreactivationskip", self._path(name))
+        yield Path("/dev") / self._require_group() / name
 
-    def _own(self, volume_id: str) -> _Row | None:
+    def facts(self, ids: Collection[str] | None) -> Iterator[VolumeFact]:
+        """The volumes: all, or those of `ids` that are there."""
+        for row in self._rows(tags.VOLUME):
+            if not row.is_partial and (ids is None or row.owner.volume in ids):
+                yield VolumeFact(
+                    row.owner.volume, self._pool.driver, row.size, row.owner.label, self._pool.name
+                )
+
+    def snapshots(self) -> Iterator[SnapshotFact]:
+        """All snapshots."""
+        for row in self._rows(tags.SNAPSHOT):
+            if not row.is_partial:
+                owner = row.owner
+                yield SnapshotFact(
+                    owner.volume, volume_in(owner.label), self._pool.driver, row.size, owner.label,
+                    self._pool.name,
+                )  # fmt: skip
+
+    def leftovers(self) -> frozenset[str]:
+        """Ids of volumes that were not filled to their end."""
+        rows = self._rows(tags.VOLUME)
+        return frozenset(row.owner.volume for row in rows if row.is_partial)
+
+    def capacity(self) -> PoolFact:
+        """Of the group, or of the thin pool in it."""
+        if self._pool.thin_pool:
+            return self._lvm.thin_capacity(self._pool.name, self._pool.thin_pool)
+        return self._lvm.capacity(self._pool.name)
+
+    def _room(self, size: int) -> tuple[str, ...]:
+        if self._pool.thin_pool:
+            return ("--virtualsize", f"{size}b", "--thinpool", self._pool.thin_pool)
+        return ("--size", f"{size}b")
+
+    def _take(self, shot: Shot, name: str) -> None:
+        owner = tags.Owner(self._cloud, shot.snapshot_id, shot.label, tags.SNAPSHOT)
+        room = () if self._pool.thin_pool else ("--extents", "100%ORIGIN")
+        self._lvm.run(
+            "lvcreate",
+            *("--yes", "--snapshot", "--name", name),
+            *room,
+            *_each("--addtag", [*tags.write(owner), tags.PARTIAL]),
+            self._path(_name(tags.VOLUME, shot.volume_id)),
+        )
+
+    def _finish(self, name: str) -> None:
+        self._lvm.run("lvchange", "--deltag", tags.PARTIAL, self._path(name))
+
+    def _relabel(self, kind: str, id_: str, label: str) -> None:
+        name = _name(kind, id_)
+        row = self._own(name)
+        if row is None:
+            raise MachineFailed("volume.missing", f"there is no logical volume {name}")
+        wanted = tags.write(tags.Owner(self._cloud, id_, label, kind))
+        stale = [tag for tag in row.tags if tag not in wanted and tag.startswith("qd.")]
+        fresh = [tag for tag in wanted if tag not in row.tags]
+        if stale or fresh:
+            self._lvm.run(
+                "lvchange",
+                *_each("--deltag", stale),
+                *_each("--addtag", fresh),
+                self._path(name),
+            )
+
+    def _own(self, name: str) -> Row | None:
         """The volume, or None. Raises Refused `volume.foreign` where its name is another's."""
-        name = _PREFIX + check_id(volume_id)
-        listed = self._list(f'vg_name="{self._require_group()}" && lv_name="{name}"')
-        if not listed:
+        self._require_group()
+        there, row = self._lvm.find(name)
+        if not there:
             return None
-        rows = [row for row in map(_row, listed) if row is not None]
-        for row in rows:
-            if (row.owner.cloud, row.owner.volume) == (self._cloud, volume_id):
-                return row
+        if row is not None and row.owner.cloud == self._cloud:
+            return row
         raise Refused(
             "volume.foreign",
-            f"{self._group}/{name} does not carry the label of cloud {self._cloud}; "
-            "it is left alone",
+            f"{self._path(name)} does not carry the label of cloud {self._cloud}; it is left alone",
         )
 
-    def _rows(self) -> list[_Row]:
-        if not self._group:
+    def _rows(self, kind: str) -> list[Row]:
+        if not self._pool.group:
             return []
-        listed = self._list(f'vg_name="{self._group}" && tags={tags.OWN}')
-        return [row for row in map(_row, listed) if row is not None]
+        return [
+            row
+            for row in self._lvm.rows()
+            if (row.owner.cloud, row.owner.kind) == (self._cloud, kind)
+            and row.thin_pool == self._pool.thin_pool
+        ]
 
-    def _list(self, selection: str) -> list[dict[str, str]]:
-        done = self._lvm(
-            "lvs",
-            *("--reportformat", "json", "--units", "b", "--nosuffix"),
-            *("--options", "lv_name,lv_size,lv_tags", "--select", selection),
-            reads=True,
-        )
-        rows: list[dict[str, str]] = json.loads(done)["report"][0]["lv"]
-        return rows
+    def _path(self, name: str) -> str:
+        return f"{self._pool.group}/{name}"
 
     def _wipe(self, device: Path, size: int, progress: Progress) -> None:
         for start in range(0, size, _WIPE_CHUNK):
             progress(start / size)
-            self._host.run(
+            self.host.run(
                 [
                     *("blkdiscard", "--zeroout", "--offset", str(start)),
                     *("--length", str(min(_WIPE_CHUNK, size - start)), str(device)),
@@ -145,24 +262,16 @@ class LogicalVolumes:
                 timeout=_WIPE_DEADLINE,
             )
 
-    def _lvm(self, command: str, *arguments: str, reads: bool = False) -> str:
-        argv = [command, *self._arguments, *arguments]
-        return self._host.run(argv, reads=reads, timeout=60.0).stdout
-
     def _require_group(self) -> str:
-        if not self._group:
+        if not self._pool.group:
             raise Refused(
                 "volume.group.missing", "this cloud has no volume group; use volumes in files"
             )
-        return self._group
+        return self._pool.group
 
 
-def _row(values: Mapping[str, str]) -> _Row | None:
-    own_tags = tuple(values["lv_tags"].split(","))
-    owner = tags.read(own_tags)
-    if owner is None:
-        return None
-    return _Row(values["lv_name"], int(values["lv_size"]), owner, own_tags)
+def _name(kind: str, id_: str) -> str:
+    return f"{kind}-{check_id(id_)}"
 
 
 def _each(option: str, values: Sequence[str]) -> list[str]:

@@ -1,0 +1,94 @@
+"""Where volumes lie: what a driver needs to know of a pool. Pure."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass, fields
+from pathlib import Path
+
+from backends.settings import DEFAULT_POOL, Settings
+
+FILE, NFS, LVM, LVM_THIN = "file", "nfs", "lvm", "lvm-thin"
+DRIVERS = (FILE, NFS, LVM, LVM_THIN)
+# Drivers whose volumes take space only as they are written.
+THIN = (FILE, NFS, LVM_THIN)
+# What the frame of QEMU's LUKS driver takes before the content (LUKS1: header and key slots).
+LUKS_HEADER = 4040 * 512
+
+
+@dataclass(frozen=True, slots=True)
+class Pool:
+    """A pool as its record has it, without what only the store has to know.
+
+    `place` is the folder, the export, the volume group or `group/pool`. Empty `host` is this
+    machine; else `address`, `login`, `key_path` and `host_key` are how it is reached by SSH, and
+    `portal` is where instances reach its iSCSI targets.
+    """
+
+    name: str = DEFAULT_POOL
+    driver: str = FILE
+    place: str = ""
+    host: str = ""
+    address: str = ""
+    login: str = ""
+    key_path: str = ""
+    host_key: str = ""
+    portal: str = ""
+
+    @property
+    def group(self) -> str:
+        """The LVM volume group."""
+        return self.place.partition("/")[0]
+
+    @property
+    def thin_pool(self) -> str:
+        """The thin pool in the group; empty for a thick one."""
+        return self.place.partition("/")[2]
+
+    @property
+    def is_block(self) -> bool:
+        """Whether its volumes are block devices."""
+        return self.driver in (LVM, LVM_THIN)
+
+
+_NAMES = tuple(each.name for each in fields(Pool))
+
+
+def pool_of(values: object) -> Pool:
+    """The pool of a record, or of anything with its attributes."""
+    return Pool(**{name: getattr(values, name) for name in _NAMES})
+
+
+def default_pool(settings: Settings) -> Pool:
+    """The pool that every cloud has: its volume group, or its folder of files."""
+    if settings.volume_group:
+        return Pool(driver=LVM, place=settings.volume_group)
+    return Pool(driver=FILE, place=str(settings.volumes))
+
+
+def of_labels(labels: Iterable[str]) -> list[Pool]:
+    """The pools that label files tell of; what is not readable is none."""
+    found = []
+    for text in labels:
+        try:
+            values = json.loads(text)["pool"]
+            found.append(Pool(**{name: str(values[name]) for name in _NAMES}))
+        except (ValueError, KeyError, TypeError):
+            continue
+    return found
+
+
+def folder_of(pool: Pool, settings: Settings) -> Path:
+    """Where a pool of files keeps this cloud's: others may use the place too."""
+    if pool.name == DEFAULT_POOL:
+        return settings.volumes
+    top = settings.mounts / pool.name if pool.driver == NFS else Path(pool.place)
+    return top / f"quarterdeck-{settings.cloud}"
+
+
+def path_of(pool: Pool, settings: Settings, volume_id: str) -> Path:
+    """Where the host of the pool finds a volume: a file or a block device."""
+    if pool.is_block:
+        return Path("/dev") / pool.group / f"volume-{volume_id}"
+    return folder_of(pool, settings) / volume_id

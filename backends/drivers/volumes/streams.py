@@ -1,0 +1,110 @@
+"""Disks as streams of pieces, here or on another host: what copies, backups and restores go by."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import closing
+from pathlib import Path
+
+from backends.drivers.step import Progress
+from backends.drivers.volumes.copying import CHUNK, Disk, copy, is_zero
+from backends.errors import MachineFailed
+from backends.hosts import Host, LocalHost
+from backends.hosts.local import disk_error
+from backends.hosts.ssh import SshHost
+
+_HOURS = 6 * 3600.0
+
+# Called with an offset and the bytes there: every piece in order, of `CHUNK` bytes but the last.
+Take = Callable[[int, bytes], None]
+
+
+def read(host: Host, path: Path, take: Take) -> int:
+    """Give every piece of a disk to `take`; returns how many bytes there were.
+
+    Raises MachineFailed `disk.*`, `host.*`; what `take` raises.
+    """
+    if isinstance(host, SshHost):
+        return _read_far(host, path, take)
+    with closing(_open(path)) as disk:
+        for offset, data in disk.chunks():
+            take(offset, data)
+        return disk.size
+
+
+def write(host: Host, path: Path, pieces: Iterable[bytes], *, hollow: bool) -> None:
+    """Write pieces one after the other over a disk. A `hollow` one reads as zeros already.
+
+    Raises MachineFailed `disk.*`, `host.*`; what the pieces raise.
+    """
+    if isinstance(host, SshHost):
+        how = "conv=notrunc,fsync,sparse" if hollow else "conv=notrunc,fsync"
+        argv = ["dd", f"of={path}", f"bs={CHUNK}", "iflag=fullblock", how, "status=none"]
+        host.pour(argv, _HOURS, pieces)
+        return
+    offset = 0
+    with closing(_open(path, writes=True)) as disk:
+        for data in pieces:
+            try:
+                if not (hollow and is_zero(data)):
+                    disk.write(offset, data)
+            except OSError as error:
+                raise disk_error(error, path) from error
+            offset += len(data)
+        disk.sync()
+
+
+def carry(
+    here: Host, source: Path, there: Host, target: Path, progress: Progress, *, hollow: bool
+) -> None:
+    """Copy a disk from a host to the same or another one. Raises what the others raise."""
+    if here is there:
+        copy(here, source, target, progress, hollow=hollow)
+    elif isinstance(here, LocalHost):
+        with closing(_open(source)) as disk:
+            write(there, target, _told(disk, progress), hollow=hollow)
+    elif isinstance(there, LocalHost):
+        with closing(_open(target, writes=True)) as disk:
+            size = disk.size
+
+            def take(offset: int, data: bytes) -> None:
+                if not (hollow and is_zero(data)):
+                    disk.write(offset, data)
+                progress(min(1.0, offset / max(1, size)))
+
+            read(here, source, take)
+            disk.sync()
+    else:
+        text = "volumes are copied from or to this machine; go by way of a pool here"
+        raise MachineFailed("pool.copy.far", text)
+
+
+def _told(disk: Disk, progress: Progress) -> Iterator[bytes]:
+    for offset, data in disk.chunks():
+        progress(min(1.0, offset / max(1, disk.size)))
+        yield data
+
+
+def _read_far(host: SshHost, path: Path, take: Take) -> int:
+    waiting = bytearray()
+    offset = 0
+
+    def sink(data: bytes) -> None:
+        nonlocal offset
+        waiting.extend(data)
+        while len(waiting) >= CHUNK:
+            take(offset, bytes(waiting[:CHUNK]))
+            del waiting[:CHUNK]
+            offset += CHUNK
+
+    host.pour(["dd", f"if={path}", f"bs={CHUNK}", "status=none"], _HOURS, (), sink)
+    if waiting:
+        take(offset, bytes(waiting))
+    return offset + len(waiting)
+
+
+def _open(path: Path, *, writes: bool = False) -> Disk:
+    try:
+        return Disk(path, writes=writes)
+    except OSError as error:
+        raise disk_error(error, path) from error
