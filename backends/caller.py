@@ -24,6 +24,8 @@ class Caller:
     role: Role
     admin: bool = False
     read_only: bool = False
+    # The user of the machine as whom files are opened that are named by a path.
+    uid: int = 0
 
     @property
     def writes(self) -> bool:

@@ -270,7 +270,7 @@ def _let_go(session: Session, unit: Unit) -> list[Unit]:
             units.append(Unit(Kind.INSTANCE, row.instance_id))
     elif unit.kind is Kind.IMAGE:
         for guest in session.exec(select(Instance).where(Instance.image_id == unit.id)):
-            guest.image_id = None
+            guest.image_id = guest.base_id = guest.leaving_id = None
             units.append(Unit(Kind.INSTANCE, guest.id))
         for column in ("kernel_id", "ramdisk_id"):
             for image in session.exec(select(Image).where(getattr(Image, column) == unit.id)):

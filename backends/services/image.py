@@ -3,38 +3,46 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
-from urllib.parse import urlsplit
+from typing import BinaryIO
 
-from sqlmodel import Session, col, select
-from sqlmodel.sql.expression import SelectOfScalar
+from sqlmodel import col, select
 
-from backends.caller import Caller
 from backends.context import Change
 from backends.doom import doom
-from backends.drivers.qemu_img.probe import inspect
-from backends.errors import NotFound, Refused
-from backends.records.identity import Project, Role
-from backends.records.image import Image, ImageMember, Visibility
-from backends.records.instance import Instance
+from backends.drivers.qemu_img.steps import UPLOAD
+from backends.errors import Refused
+from backends.records.identity import Role
+from backends.records.image import Image, Membership, Visibility
 from backends.records.unit import Kind, Unit
-from backends.services.base import Service, check_absent, compose, find, good_name, good_properties
+from backends.services import quota
+from backends.services.base import good_name
+from backends.services.image_base import (
+    CONTAINER_FORMATS,
+    DISK_FORMATS,
+    check_formats,
+    check_hardware,
+    check_unused,
+    good_image_properties,
+    users_of,
+)
+from backends.services.image_file import LONG, ImageFiles, check_target
+from backends.services.image_member import ImageMembers
+from backends.services.image_source import source_of
 
-DISK_FORMATS = ("raw", "qcow2", "aki", "ari", "ami")
-CONTAINER_FORMATS = ("bare", "aki", "ari", "ami", "ovf", "docker")
-_IMPORT_DEADLINE = 6 * 3600.0
+_IMPORT_DEADLINE = LONG
 
 
-class Images(Service):
+class Images(ImageMembers, ImageFiles):
     """Images of the caller's project, public ones, and those shared with it."""
 
     def create(
         self,
         name: str,
-        source: str,
+        source: str | BinaryIO,
         *,
         disk_format: str = "qcow2",
         container_format: str = "bare",
+        convert_to: str | None = None,
         visibility: str = "private",
         min_disk: int = 0,
         min_ram: int = 0,
@@ -45,27 +53,36 @@ class Images(Service):
         sha512: str | None = None,
         properties: dict[str, str] | None = None,
     ) -> Image:
-        """Import an image from a file's path or an http(s) URL.
+        """Import an image from a file's path, an http(s) URL, or an open stream of bytes.
 
-        `min_disk` GiB, `min_ram` MiB; `sha256` and `sha512` are what its sums must be.
-        Raises Refused `image.format.unknown`, `image.source.missing` and what the check of its
-        content raises (`image.format.mismatch`, `image.truncated`, ...).
+        `min_disk` GiB, `min_ram` MiB; `sha256` and `sha512` are what its sums must be; `convert_to`
+        is the format it is put into afterwards. A path is opened as the caller. Raises Refused
+        `image.format.unknown`, `image.format.target`, `image.source.missing`, `image.path.*`,
+        `image.property.invalid`, and what the check of its content raises
+        (`image.format.mismatch`, `image.truncated`, ...).
         """
         self.caller.require(Role.MEMBER, "create an image")
         name = good_name(name)
-        _check_formats(disk_format, container_format)
+        check_formats(disk_format, container_format)
+        if convert_to is not None:
+            check_target(disk_format, convert_to)
         shown = self._visibility(visibility)
-        origin = self._source(source, disk_format)
+        described = good_image_properties(properties)
+        check_hardware(described)
+        where = source_of(source, disk_format, self.reader) if isinstance(source, str) else UPLOAD
 
         def act(change: Change) -> Image:
             session = change.session
+            quota.check(session, self.caller.project_id, {"images": 1})
             row = Image(
                 project_id=self.caller.project_id,
                 name=name,
                 visibility=shown,
                 disk_format=disk_format,
                 container_format=container_format,
-                source=origin,
+                source=where,
+                source_uid=self.reader,
+                convert_to=None if convert_to == disk_format else convert_to,
                 sha256=sha256,
                 sha512=sha512,
                 min_disk=min_disk,
@@ -73,24 +90,30 @@ class Images(Service):
                 protected=protected,
                 kernel_id=self.require(session, kernel).id if kernel else None,
                 ramdisk_id=self.require(session, ramdisk).id if ramdisk else None,
-                properties=good_properties(properties),
+                properties=described,
             )
             session.add(row)
             change.make(Unit(Kind.IMAGE, row.id), name)
+            if not isinstance(source, str):
+                self.context.machine.qemu_img.offer(row.id, source)
             return row
 
         row = self.context.perform("image.create", act, deadline=_IMPORT_DEADLINE)
         return self.show(row.id)
 
-    def list(self, *, all_projects: bool = False) -> Sequence[Image]:
-        """The images the caller may use, by name."""
+    def list(self, *, all_projects: bool = False, membership: str = "accepted") -> Sequence[Image]:
+        """The images the caller may use, by name; of those offered the ones with this answer."""
+        try:
+            statuses = tuple(Membership) if membership == "all" else (Membership(membership),)
+        except ValueError:
+            raise Refused("image.membership", "accepted, rejected, pending or all") from None
         with self.context.reading() as session:
             query = select(Image).where(col(Image.absent).is_(False))
             if not (all_projects and self.caller.admin):
                 query = query.where(
                     (col(Image.project_id) == self.caller.project_id)
                     | (col(Image.visibility) == Visibility.PUBLIC)
-                    | col(Image.id).in_(self._shared_with_caller())
+                    | col(Image.id).in_(self._shared(*statuses))
                 )
             return list(session.exec(query.order_by(col(Image.name), col(Image.id))))
 
@@ -106,23 +129,26 @@ class Images(Service):
         name: str | None = None,
         visibility: str | None = None,
         protected: bool | None = None,
+        active: bool | None = None,
         min_disk: int | None = None,
         min_ram: int | None = None,
         properties: dict[str, str] | None = None,
         unset: Sequence[str] = (),
     ) -> Image:
-        """Change an image of the caller's project."""
+        """Change an image of the caller's project; `active` false keeps it from being used."""
         self.caller.require(Role.MEMBER, "change an image")
 
         def act(change: Change) -> Image:
-            row = self._own(change.session, ref)
+            row = self.own(change.session, ref)
             row.name = row.name if name is None else good_name(name)
             row.visibility = row.visibility if visibility is None else self._visibility(visibility)
             row.protected = row.protected if protected is None else protected
+            row.active = row.active if active is None else active
             row.min_disk = row.min_disk if min_disk is None else min_disk
             row.min_ram = row.min_ram if min_ram is None else min_ram
             kept = {key: value for key, value in row.properties.items() if key not in unset}
-            row.properties = kept | good_properties(properties)
+            row.properties = kept | good_image_properties(properties)
+            check_hardware(row.properties)
             unit = Unit(Kind.IMAGE, row.id)
             change.about(unit, row.name)
             change.touch(unit)
@@ -130,134 +156,30 @@ class Images(Service):
 
         return self.context.perform("image.set", act)
 
-    def share(self, ref: str, project: str, member: bool = True) -> None:
-        """Let a project use a shared image, or no longer."""
-        self.caller.require(Role.MEMBER, "share an image")
-
-        def act(change: Change) -> None:
-            session = change.session
-            row = self._own(session, ref)
-            # The other project is named by its id, as it is not the caller's to look up.
-            other = session.get(Project, project) or find(
-                session, Project, project, "project", self.caller
-            )
-            found = session.get(ImageMember, (row.id, other.id))
-            if member and found is None:
-                session.add(ImageMember(image_id=row.id, project_id=other.id))
-            elif not member and found is not None:
-                session.delete(found)
-
-        self.context.perform("image.share", act)
-
-    def members(self, ref: str) -> Sequence[str]:
-        """Ids of the projects that an image is shared with."""
-        with self.context.reading() as session:
-            row = self._own(session, ref)
-            query = select(ImageMember.project_id).where(ImageMember.image_id == row.id)
-            return list(session.exec(query))
-
     def delete(self, ref: str) -> None:
         """Remove an image. Raises Refused `image.protected`, `image.in_use` (naming the users)."""
         self.caller.require(Role.MEMBER, "delete an image")
 
         def act(change: Change) -> None:
-            row = self._own(change.session, ref)
+            row = self.own(change.session, ref)
             if row.protected:
                 raise Refused(
                     "image.protected", f"image {row.name} is protected; unprotect it first"
                 )
-            users = users_of(change.session, row.id, self.caller)
-            if users:
-                raise Refused("image.in_use", f"image {row.name} is stood on by {', '.join(users)}")
+            check_unused(change.session, row, self.caller)
+            self._check_ground(row)
             unit = Unit(Kind.IMAGE, row.id)
             change.about(unit, row.name)
             change.touch(*doom(change.session, unit))
 
         self.context.perform("image.delete", act)
 
-    def require(self, session: Session, ref: str) -> Image:
-        """An image that the caller may use. Raises NotFound `image.not_found`."""
-        ref = compose(ref)
-        mine = select(Image).where(
-            (col(Image.id) == ref) | (col(Image.name) == ref), col(Image.absent).is_(False)
-        )
-        shared = set(session.exec(self._shared_with_caller()))
-        rows = [
-            row
-            for row in session.exec(mine)
-            if self.caller.sees(row.project_id)
-            or row.visibility is Visibility.PUBLIC
-            or row.id in shared
-        ]
-        exact = [row for row in rows if row.id == ref] or [
-            row for row in rows if row.project_id == self.caller.project_id
-        ]
-        rows = exact or rows
-        if not rows:
-            raise NotFound(
-                "image.not_found", f"no image {ref!a} here; see `quarterdeck image list`"
-            )
-        if len(rows) > 1:
-            raise Refused("image.ambiguous", f"{len(rows)} images are named {ref!a}; give the id")
-        return rows[0]
-
-    def _own(self, session: Session, ref: str) -> Image:
-        row = self.require(session, ref)
-        if not self.caller.sees(row.project_id):
-            raise Refused("right.missing", f"image {row.name} belongs to another project")
-        check_absent(row, "image")
-        return row
-
-    def _visibility(self, text: str) -> Visibility:
-        try:
-            wanted = Visibility(text)
-        except ValueError:
-            raise Refused("image.visibility", "an image is private, shared or public") from None
-        if wanted is Visibility.PUBLIC:
-            self.caller.require_cloud_admin("make an image public")
-        return wanted
-
-    def _shared_with_caller(self) -> SelectOfScalar[str]:
-        return (
-            select(ImageMember.image_id)
-            .join(Image, col(Image.id) == col(ImageMember.image_id))
-            .where(
-                ImageMember.project_id == self.caller.project_id,
-                col(Image.visibility) == Visibility.SHARED,
-            )
-        )
-
-    def _source(self, source: str, disk_format: str) -> str:
-        if urlsplit(source).scheme in ("http", "https"):
-            return source
-        path = Path(source).expanduser().absolute()
-        if not path.is_file():
-            raise Refused("image.source.missing", f"no file {source!a}")
-        # Checked before anything is recorded; the copy is checked again once it is made.
-        inspect(path, disk_format)
-        return str(path)
+    def _check_ground(self, row: Image) -> None:
+        """By the disks' own word too: a record may be wrong, and then the guest's data is lost."""
+        for instance_id, files in self.context.machine.qemu_img.files(None).items():
+            if row.id in files.bases.values():
+                text = f"a disk of instance {instance_id} stands on image {row.name}"
+                raise Refused("image.in_use", f"{text}; see `quarterdeck image tree`")
 
 
-def users_of(session: Session, image_id: str, caller: Caller) -> list[str]:
-    """Names of the instances and images that stand on an image; others' are only counted."""
-    instances = select(Instance.name, Instance.project_id).where(Instance.image_id == image_id)
-    parts = select(Image.name, Image.project_id).where(
-        (col(Image.kernel_id) == image_id) | (col(Image.ramdisk_id) == image_id)
-    )
-    # Instances of an ami boot from its kernel and ramdisk, which the second query covers.
-    found = [*session.exec(instances), *session.exec(parts)]
-    names = sorted(name for name, project_id in found if caller.sees(project_id))
-    if hidden := len(found) - len(names):
-        names.append(f"{hidden} of other projects")
-    return names
-
-
-def _check_formats(disk_format: str, container_format: str) -> None:
-    if disk_format not in DISK_FORMATS:
-        known = ", ".join(DISK_FORMATS)
-        raise Refused("image.format.unknown", f"disk format {disk_format!a}: there are {known}")
-    if container_format not in CONTAINER_FORMATS:
-        known = ", ".join(CONTAINER_FORMATS)
-        raise Refused(
-            "image.format.unknown", f"container format {container_format!a}: there are {known}"
-        )
+__all__ = ["CONTAINER_FORMATS", "DISK_FORMATS", "Images", "users_of"]

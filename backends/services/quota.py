@@ -12,6 +12,7 @@ from backends.records.network import OWNER_DHCP, OWNER_FLOATING, OWNER_GATEWAY
 from backends.records.tables import (
     AddressGroup,
     FloatingIp,
+    Image,
     Instance,
     Network,
     Port,
@@ -29,6 +30,8 @@ DEFAULTS: dict[str, int] = {
     "instances": 10,
     "cores": 20,
     "ram": 51200,
+    # Glance's image_count_total.
+    "images": 100,
     "volumes": 10,
     "gigabytes": 1000,
     "networks": 100,
@@ -97,6 +100,7 @@ def _amounts() -> dict[str, tuple[Any, Any, tuple[Any, ...]]]:
         "instances": (count, Instance, there),
         "cores": (func.sum(Instance.vcpus), Instance, there),
         "ram": (func.sum(Instance.ram), Instance, there),
+        "images": (count, Image, (col(Image.absent).is_(False),)),
         "volumes": (count, Volume, volume),
         "gigabytes": (func.sum(Volume.size), Volume, volume),
         "networks": (count, Network, (col(Network.absent).is_(False),)),

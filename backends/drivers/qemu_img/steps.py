@@ -234,3 +234,10 @@ def without_password(source: str) -> str:
     except ValueError:
         return "a URL that cannot be read"
     return parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
+
+
+def origin_of(source: str | None) -> str | None:
+    """Where an image can be fetched from again: a path or a URL, without its password."""
+    if source is None or not source.startswith(("/", "http://", "https://")):
+        return None
+    return without_password(source)

@@ -1,0 +1,140 @@
+"""Chains: what instances' disks stand on, and moving them to something else."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from sqlmodel import Session
+
+from backends.context import Change
+from backends.drivers.libvirt.facts import State
+from backends.drivers.qemu_img.formats import FOREIGN
+from backends.drivers.qemu_img.steps import CheckDisk
+from backends.drivers.qemu_img.usage import Usage, usage
+from backends.errors import Refused
+from backends.inspect.chain import Link, chains
+from backends.records.identity import Role
+from backends.records.instance import Instance
+from backends.records.unit import Kind, Unit
+from backends.services.base import Service, check_absent, find, own
+from backends.services.image import Images
+from backends.services.image_file import LONG, check_ready
+from backends.settings import root_disk
+
+_LIVE = (State.RUNNING, State.PAUSED, State.STOPPING)
+
+
+class Chains(Service):
+    """The chains of the caller's instances."""
+
+    def tree(self, *, all_projects: bool = False) -> Sequence[Link]:
+        """Images and what stands on them, with what each takes on disk; read from the disks."""
+        self.caller.require(Role.READER, "look at chains")
+        machine, settings = self.context.machine, self.context.settings
+        images = Images(self.context).list(all_projects=all_projects)
+        with self.context.reading() as session:
+            guests = own(session, Instance, self.caller, all_projects)
+        files = machine.qemu_img.files([each.id for each in guests])
+        usages: dict[tuple[str, str], Usage | None] = {
+            (image.id, ""): usage(settings.image(image.id)) for image in images
+        }
+        for id_, found in files.items():
+            for disk in found.disks:
+                usages[id_, disk] = usage(settings.instance(id_) / disk)
+        return chains(images, guests, files, usages)
+
+    def flatten(self, ref: str) -> Instance:
+        """Make an instance's root disk stand on nothing, while it runs or not.
+
+        Its image can be deleted then. Raises Refused `instance.state`, `disk.flat`.
+        """
+
+        def act(session: Session, row: Instance) -> str | None:
+            if row.base_id is None:
+                raise Refused("disk.flat", f"the root disk of {row.name} stands on nothing")
+            return None
+
+        return self._move("flatten", ref, act)
+
+    def rebase(self, ref: str, image: str) -> Instance:
+        """Put the root disk of an instance that is off on another image.
+
+        What its guest sees stays the same. Raises Refused `instance.running`, `instance.state`,
+        `disk.same`, `image.not_base`.
+        """
+
+        def act(session: Session, row: Instance) -> str | None:
+            base = Images(self.context).require(session, image)
+            check_ready(base)
+            if base.disk_format in FOREIGN or base.disk_format in ("iso", "aki", "ari"):
+                text = f"no disk stands on a {base.disk_format}; convert {base.name} to qcow2"
+                raise Refused("image.not_base", text)
+            if base.id == row.base_id:
+                raise Refused("disk.same", f"{row.name} stands on {base.name} already")
+            if not base.active or base.damaged:
+                raise Refused("image.not_base", f"image {base.name} is deactivated or damaged")
+            self._check_off(row)
+            return base.id
+
+        return self._move("rebase", ref, act)
+
+    def check(self, ref: str) -> Instance:
+        """Have all tables of the root disk of an instance that is off read.
+
+        Raises Refused `instance.running`; MachineFailed `disk.damaged`.
+        """
+        self.caller.require(Role.MEMBER, "check a disk")
+        with self.context.reading() as session:
+            row = find(session, Instance, ref, "instance", self.caller)
+        check_absent(row, "instance")
+        _check_settled(row)
+        self._check_off(row)
+        step = CheckDisk(row.id, root_disk(row.disk_generation))
+        self.context.apart("disk.check", Unit(Kind.INSTANCE, row.id), row.name, lambda: (step,))
+        return row
+
+    def _move(
+        self, verb: str, ref: str, base: Callable[[Session, Instance], str | None]
+    ) -> Instance:
+        self.caller.require(Role.MEMBER, f"{verb} a disk")
+
+        def act(change: Change) -> Instance:
+            session = change.session
+            row = find(session, Instance, ref, "instance", self.caller)
+            check_absent(row, "instance")
+            _check_settled(row)
+            unit = Unit(Kind.INSTANCE, row.id)
+            change.about(unit, row.name)
+            row.leaving_id, row.base_id = row.base_id or "", base(session, row)
+            change.touch(unit)
+            change.revert = _stay(row.id, row.leaving_id)
+            return row
+
+        row = self.context.perform(f"disk.{verb}", act, deadline=LONG)
+        with self.context.reading() as session:
+            return session.get_one(Instance, row.id)
+
+    def _check_off(self, row: Instance) -> None:
+        fact = self.context.machine.libvirt.facts([row.id]).get(row.id)
+        if fact is not None and (fact.state in _LIVE or fact.state is State.SAVED):
+            raise Refused("instance.running", f"instance {row.name} runs; stop it first")
+
+
+def _check_settled(row: Instance) -> None:
+    """Raises Refused `instance.state` where other verbs are to be ended first."""
+    if row.leaving_id is not None:
+        raise Refused("instance.state", f"the root disk of {row.name} is being moved already")
+    if row.shelved or row.rescue_image_id or row.previous or not row.made:
+        text = f"instance {row.name} is shelved, rescued, resized or not made yet; end that first"
+        raise Refused("instance.state", text)
+
+
+def _stay(instance_id: str, base_id: str) -> Callable[[Session], None]:
+    """The disk is whole on what it stood on, however much was copied."""
+
+    def revert(session: Session) -> None:
+        row = session.get(Instance, instance_id)
+        if row is not None and row.leaving_id is not None:
+            row.base_id, row.leaving_id = base_id or None, None
+
+    return revert
