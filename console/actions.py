@@ -172,11 +172,12 @@ _verb(
 
 _form("network.create", "c", "Create", "create")
 _form("network.subnet", "n", "Subnet", "create_subnet")
-_form("network.rename", "e", "Rename", "rename", hint=False)
+_form("network.edit", "e", "Change", "edit", hint=False)
 _view("network.subnets", "s", "Subnets", "subnets")
 _view("network.routers", "r", "Routers", "routers")
 _view("network.floating_ips", "f", "Floating", "floating_ips")
 _view("network.groups", "u", "Groups", "security_groups")
+_view("network.pools", "p", "Pools", "subnet_pools", hint=False)
 _verb(
     "network.delete",
     "ctrl+d",
@@ -186,7 +187,7 @@ _verb(
     hint=True,
 )
 _form("subnet.create", "c", "Create", "create")
-_form("subnet.rename", "e", "Rename", "rename")
+_form("subnet.edit", "e", "Change", "edit")
 _verb(
     "subnet.delete",
     "ctrl+d",
@@ -196,6 +197,7 @@ _verb(
     hint=True,
 )
 _form("port.create", "c", "Create", "create")
+_form("port.edit", "e", "Change", "edit")
 _verb(
     "port.delete",
     "ctrl+d",
@@ -208,7 +210,7 @@ _verb(
 _form("router.create", "c", "Create", "create")
 _form("router.interface", "i", "Add interface", "add_interface")
 _form("router.gateway", "o", "Gateway", "gateway")
-_form("router.rename", "e", "Rename", "rename")
+_form("router.edit", "e", "Change", "edit")
 _verb("router.on", "n", "Switch on", lambda c, ids: c.routers.set(ids[0], admin_state_up=True))
 _verb(
     "router.off",
@@ -229,6 +231,7 @@ _form("interface.add", "c", "Add", "add")
 _form("interface.remove", "ctrl+d", "Remove", "remove_selected")
 
 _form("floating_ip.create", "c", "Create", "create")
+_form("floating_ip.edit", "e", "Change", "edit")
 _form("floating_ip.lend", "a", "Lend", "lend")
 _form("floating_ip.take_back", "u", "Take back", "take_back")
 _verb(
@@ -241,7 +244,9 @@ _verb(
 )
 
 _form("security_group.create", "c", "Create", "create")
+_form("security_group.edit", "e", "Change", "edit")
 _form("security_group.rule", "n", "Add rule", "add_rule")
+_view("security_group.addresses", "a", "Addresses", "address_groups")
 _verb(
     "security_group.delete",
     "ctrl+d",
@@ -251,11 +256,34 @@ _verb(
     hint=True,
 )
 _form("rule.create", "c", "Add", "create")
+_form("rule.edit", "e", "Change", "edit")
 _verb(
     "rule.delete",
     "ctrl+d",
     "Delete",
     lambda cloud, ids: cloud.security_groups.remove_rule(ids[0]),
+    dangerous=True,
+    hint=True,
+)
+
+_form("subnet_pool.create", "c", "Create", "create")
+_form("subnet_pool.edit", "e", "Change", "edit")
+_form("subnet_pool.subnet", "n", "Subnet", "subnet")
+_verb(
+    "subnet_pool.delete",
+    "ctrl+d",
+    "Delete",
+    lambda cloud, ids: cloud.subnet_pools.delete(ids[0]),
+    dangerous=True,
+    hint=True,
+)
+_form("address_group.create", "c", "Create", "create")
+_form("address_group.edit", "e", "Change", "edit")
+_verb(
+    "address_group.delete",
+    "ctrl+d",
+    "Delete",
+    lambda cloud, ids: cloud.address_groups.delete(ids[0]),
     dangerous=True,
     hint=True,
 )

@@ -43,6 +43,10 @@ PANELS = (
           ("fip", "fips", "floating", "floatingips")),
     Entry("security-groups", "Security groups", "Groups", "security_groups", "SecurityGroups",
           ("s", "sg", "security", "groups", "rules")),
+    Entry("subnet-pools", "Subnet pools", "Pools", "subnet_pools", "SubnetPools",
+          ("sp", "pools", "subnetpools")),
+    Entry("address-groups", "Address groups", "Addr", "address_groups", "AddressGroups",
+          ("ag", "addresses", "addressgroups")),
     Entry("users", "Users", "Users", "people", "Users", ("u", "user")),
     Entry("keypairs", "Key pairs", "Keys", "people", "KeyPairs", ("k", "key", "keys", "keypair")),
 )  # fmt: skip

@@ -154,28 +154,45 @@ class SecurityGroups(Service):
         self.caller.require(Role.MEMBER, "create a security group rule")
         new = checked(new)
 
+        return self.context.perform(
+            "security_group_rule.create", lambda change: self._add(change, new)
+        )
+
+    def _add(self, change: Change, new: NewRule) -> SecurityGroupRule:
+        session = change.session
+        group = find(session, SecurityGroup, new.group, "security_group", self.caller)
+        quota.check(session, group.project_id, {"security-group-rules": 1})
+        row = SecurityGroupRule(
+            group_id=group.id,
+            direction=new.direction,
+            ethertype=new.ethertype,
+            protocol=new.protocol,
+            port_min=new.port_min,
+            port_max=new.port_max,
+            remote_prefix=new.remote_prefix,
+            remote_group_id=self._remote(session, new.remote_group),
+            remote_address_group_id=self._addresses(session, new, group),
+            description=good_text(new.description, "description"),
+        )
+        _check_new(session, row)
+        session.add(row)
+        self._touch(change, group)
+        return row
+
+    def replace_rule(self, rule_id: str, new: NewRule) -> SecurityGroupRule:
+        """Another rule in a rule's place. What both allow goes on. Raises as `add_rule` does."""
+        self.caller.require(Role.MEMBER, "change a security group rule")
+        new = checked(new)
+
         def act(change: Change) -> SecurityGroupRule:
             session = change.session
-            group = find(session, SecurityGroup, new.group, "security_group", self.caller)
-            quota.check(session, group.project_id, {"security-group-rules": 1})
-            row = SecurityGroupRule(
-                group_id=group.id,
-                direction=new.direction,
-                ethertype=new.ethertype,
-                protocol=new.protocol,
-                port_min=new.port_min,
-                port_max=new.port_max,
-                remote_prefix=new.remote_prefix,
-                remote_group_id=self._remote(session, new.remote_group),
-                remote_address_group_id=self._addresses(session, new, group),
-                description=good_text(new.description, "description"),
-            )
-            _check_new(session, row)
-            session.add(row)
-            self._touch(change, group)
-            return row
+            row, old = self._rule(session, rule_id)
+            session.delete(row)
+            session.flush()
+            self._touch(change, old)
+            return self._add(change, new)
 
-        return self.context.perform("security_group_rule.create", act)
+        return self.context.perform("security_group_rule.replace", act)
 
     def remove_rule(self, rule_id: str) -> None:
         """Take a rule away. Raises NotFound `security_group_rule.not_found`."""

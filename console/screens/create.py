@@ -6,7 +6,21 @@ from collections.abc import Mapping
 
 from backends.cloud import Cloud
 from backends.errors import Usage
+from console.screens.forms.addressing import AddressGroupForm, SubnetPoolForm
 from console.screens.forms.compute import FlavorForm, InstanceForm, KeyPairForm
+from console.screens.forms.edit_network import (
+    FloatingIpEdit,
+    NetworkEdit,
+    PortEdit,
+    RouterEdit,
+    SubnetEdit,
+)
+from console.screens.forms.edit_security import (
+    AddressGroupEdit,
+    RuleEdit,
+    SecurityGroupEdit,
+    SubnetPoolEdit,
+)
 from console.screens.forms.identity import ProjectForm, UserForm
 from console.screens.forms.network import NetworkForm, PortForm, SubnetForm
 from console.screens.forms.reshape import (
@@ -28,6 +42,17 @@ from console.screens.forms.storage import AttachForm, ImageForm, VolumeForm
 from console.widgets.form import Form, Request
 
 FORMS: dict[str, type[Form]] = {
+    "address_group": AddressGroupForm,
+    "address_group edit": AddressGroupEdit,
+    "floating_ip edit": FloatingIpEdit,
+    "network edit": NetworkEdit,
+    "port edit": PortEdit,
+    "router edit": RouterEdit,
+    "rule edit": RuleEdit,
+    "security_group edit": SecurityGroupEdit,
+    "subnet edit": SubnetEdit,
+    "subnet_pool": SubnetPoolForm,
+    "subnet_pool edit": SubnetPoolEdit,
     "flavor": FlavorForm,
     "image": ImageForm,
     "instance": InstanceForm,

@@ -154,21 +154,13 @@ def record_of(cloud: Cloud, noun: str, id_: str) -> Any:
         "router": lambda: cloud.routers.show(id_).router,
         "floating_ip": lambda: cloud.floating_ips.show(id_),
         "security_group": lambda: cloud.security_groups.show(id_),
-        "rule": lambda: _rule(cloud, id_),
+        "rule": lambda: cloud.security_groups.rule(id_),
+        "subnet_pool": lambda: cloud.subnet_pools.show(id_),
+        "address_group": lambda: cloud.address_groups.show(id_),
         "subnet": lambda: cloud.networks.subnet(id_),
         "operation": lambda: cloud.operations.show(id_)[0],
     }
     return show[noun]()
-
-
-def _rule(cloud: Cloud, id_: str) -> SQLModel:
-    from backends.errors import NotFound
-
-    for group in cloud.security_groups.list(all_projects=True):
-        for rule in cloud.security_groups.rules(group.id):
-            if rule.id == id_:
-                return rule
-    raise NotFound("security_group_rule.not_found", f"no rule {id_!a} here")
 
 
 # What people look for first, in this order; the rest follows as it is recorded, times last.

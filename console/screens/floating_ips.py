@@ -69,6 +69,11 @@ class FloatingIps(TablePanel):
             for row in cloud.floating_ips.list(all_projects=everyone)
         ]  # fmt: skip
 
+    def edit(self) -> None:
+        """Ask what is to be changed of it."""
+        if self.item is not None:
+            self.desk.ask_form("floating_ip edit", {"id": self.key(self.item)})
+
     def lend(self) -> None:
         """Ask whom it is to be lent to; who had it before loses it."""
         if self.item is not None:

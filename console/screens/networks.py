@@ -116,11 +116,14 @@ class Networks(TablePanel):
         """The security groups."""
         self.desk.drill(panels.make("security-groups"))
 
-    def rename(self) -> None:
-        """Ask for another name."""
-        if self.item is None:
-            return
-        self.ask_name(self.item, lambda cloud, id_, name: cloud.networks.set(id_, name=name))
+    def subnet_pools(self) -> None:
+        """The subnet pools."""
+        self.desk.drill(panels.make("subnet-pools"))
+
+    def edit(self) -> None:
+        """Ask what is to be changed of it."""
+        if self.item is not None:
+            self.desk.ask_form("network edit", {"id": self.key(self.item)})
 
 
 def _lease(item: PortItem) -> str:
@@ -166,6 +169,11 @@ class Ports(TablePanel):
     def title(self, item: PortItem) -> str:
         """The port's name, or its address."""
         return item.view.port.name or ", ".join(a for _, a in item.view.addresses)
+
+    def edit(self) -> None:
+        """Ask what is to be changed of it."""
+        if self.item is not None:
+            self.desk.ask_form("port edit", {"id": self.key(self.item)})
 
     def create(self) -> None:
         """Ask for a new, free port on this network."""

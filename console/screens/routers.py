@@ -99,10 +99,10 @@ class Routers(TablePanel):
                 chosen["external"] = row.external_network_id
             self.desk.ask_form("router gateway", chosen)
 
-    def rename(self) -> None:
-        """Ask for another name."""
+    def edit(self) -> None:
+        """Ask what is to be changed of it."""
         if self.item is not None:
-            self.ask_name(self.item, lambda cloud, id_, name: cloud.routers.set(id_, name=name))
+            self.desk.ask_form("router edit", {"id": self.key(self.item)})
 
 
 class Interfaces(TablePanel):

@@ -86,6 +86,8 @@ def _names(cloud: Cloud, noun: str) -> dict[str, str]:
     found = {each.id: each.name for each in cloud.identity.projects()}
     if noun in ("image", "instance"):
         found |= {each.id: each.name for each in cloud.images.list(all_projects=True)}
+    if noun == "subnet":
+        found |= {each.id: each.name for each in cloud.subnet_pools.list(all_projects=True)}
     if noun in ("subnet", "port", "router", "floating_ip"):
         found |= {each.id: each.name for each in cloud.networks.list(all_projects=True)}
         found |= {each.id: each.name for each in cloud.routers.list(all_projects=True)}
@@ -131,12 +133,16 @@ def _router(cloud: Cloud, id_: str) -> Iterator[Section]:
 
 def _rules(cloud: Cloud, id_: str) -> list[Row]:
     names = {each.id: each.name for each in cloud.security_groups.list(all_projects=True)}
+    held = {each.id: each.name for each in cloud.address_groups.list(all_projects=True)}
     rows = []
     for rule in cloud.security_groups.rules(id_):
         low, high = rule.port_min, rule.port_max
         ports = "" if low is None else f" {low}" if high in (None, low) else f" {low}-{high}"
         group = names.get(rule.remote_group_id or "", rule.remote_group_id or "")
         remote = f"group {group}" if group else rule.remote_prefix or "anywhere"
+        if rule.remote_address_group_id:
+            named = rule.remote_address_group_id
+            remote = f"addresses {held.get(named, named)}"
         what = f"{rule.ethertype} {rule.protocol or 'any'}{ports}  {remote}  {rule.description}"
         rows.append((rule.direction, what.rstrip(), ""))
     return sorted(rows, reverse=True) or [("", "none: nothing passes", "dim")]
@@ -221,11 +227,53 @@ def _network(cloud: Cloud, id_: str) -> Iterator[Section]:
     yield "Leases", leases or [("", "none", "dim")]
 
 
-_TITLES = {"floating_ip": "Floating IP", "security_group": "Security group", "keypair": "Key pair"}
+def _port(cloud: Cloud, id_: str) -> Iterator[Section]:
+    view = cloud.ports.show(id_)
+    subnets = {each.id: each.cidr for each in cloud.networks.subnets(all_projects=True)}
+    held = [
+        (address, f"of {subnets.get(subnet, subnet)}", "") for subnet, address in view.addresses
+    ]
+    yield "Addresses", held or [("", "none", "dim")]
+    for group in cloud.security_groups.list(all_projects=True):
+        if group.project_id == view.port.project_id and group.name in view.groups:
+            kind = "" if group.stateful else ", stateless"
+            yield f"Rules of {group.name}{kind}", _rules(cloud, group.id)
+
+
+def _subnet_pool(cloud: Cloud, id_: str) -> Iterator[Section]:
+    networks = {each.id: each.name for each in cloud.networks.list(all_projects=True)}
+    rows = [
+        (each.cidr, f"{each.name}  on {networks.get(each.network_id, each.network_id)}".strip(), "")
+        for each in cloud.networks.subnets(all_projects=True)
+        if each.subnetpool_id == id_
+    ]
+    yield "Subnets", rows or [("", "none", "dim")]
+
+
+def _address_group(cloud: Cloud, id_: str) -> Iterator[Section]:
+    groups = {each.id: each.name for each in cloud.security_groups.list(all_projects=True)}
+    rows = [
+        (groups.get(rule.group_id, rule.group_id), f"{rule.direction} {rule.protocol or 'any'}", "")
+        for rule in cloud.security_groups.rules(all_projects=True)
+        if rule.remote_address_group_id == id_
+    ]
+    yield "Rules", rows or [("", "no rule names it", "dim")]
+
+
+_TITLES = {
+    "address_group": "Address group",
+    "floating_ip": "Floating IP",
+    "keypair": "Key pair",
+    "security_group": "Security group",
+    "subnet_pool": "Subnet pool",
+}
 _MORE: dict[str, Callable[[Cloud, str], Iterator[Section]]] = {
     "instance": _instance,
     "network": _network,
+    "port": _port,
     "router": _router,
+    "subnet_pool": _subnet_pool,
+    "address_group": _address_group,
     "security_group": _security_group,
 }
 

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from console import panels
 from console.screens.table_panel import TablePanel
 from console.widgets import words
 from console.widgets.column import Column
@@ -25,10 +26,11 @@ class Item(NamedTuple):
 
 
 class RuleItem(NamedTuple):
-    """A rule and the name of its remote group."""
+    """A rule and the name of its remote group, or of its address group."""
 
     rule: SecurityGroupRule
     remote: str
+    addresses: str
 
 
 class SecurityGroups(TablePanel):
@@ -45,6 +47,7 @@ class SecurityGroups(TablePanel):
         Column("ports", "PORTS", lambda i: str(i.ports or ""), 5, 6, "O", order=lambda i: i.ports,
                right=True),
         Column("project", "PROJECT", lambda i: i.project, 14, 24, "P"),
+        Column("kind", "KIND", lambda i: "" if i.group.stateful else "stateless", 9, 9, "K"),
         Column("age", "AGE", lambda i: words.age(i.group.created_at), 4, 5, "A",
                order=lambda i: -i.group.created_at, right=True),
         Column("description", "DESCRIPTION", lambda i: i.group.description, 20, 60, "D"),
@@ -77,6 +80,15 @@ class SecurityGroups(TablePanel):
         """Its rules."""
         self.desk.drill(Rules(item.group.id, item.group.name))
 
+    def edit(self) -> None:
+        """Ask what is to be changed of it."""
+        if self.item is not None:
+            self.desk.ask_form("security_group edit", {"id": self.key(self.item)})
+
+    def address_groups(self) -> None:
+        """The address groups."""
+        self.desk.drill(panels.make("address-groups"))
+
     def add_rule(self) -> None:
         """Ask for a new rule of it."""
         if self.item is not None:
@@ -93,6 +105,8 @@ def _ports(rule: SecurityGroupRule) -> str:
 
 
 def _remote(item: RuleItem) -> str:
+    if item.addresses:
+        return f"addresses {item.addresses}"
     return f"group {item.remote}" if item.remote else item.rule.remote_prefix or "anywhere"
 
 
@@ -144,11 +158,17 @@ class Rules(TablePanel):
     def fetch(self, cloud: Cloud, everyone: bool) -> Sequence[Any]:
         """The group's rules, what comes in first."""
         names = {g.id: g.name for g in cloud.security_groups.list(all_projects=everyone)}
-        found = [
-            RuleItem(rule, names.get(rule.remote_group_id or "", rule.remote_group_id or ""))
-            for rule in cloud.security_groups.rules(self._group)
-        ]
+        named = {g.id: g.name for g in cloud.address_groups.list(all_projects=everyone)}
+        found = []
+        for rule in cloud.security_groups.rules(self._group):
+            group, held = rule.remote_group_id or "", rule.remote_address_group_id or ""
+            found.append(RuleItem(rule, names.get(group, group), named.get(held, held)))
         return sorted(found, key=_place)
+
+    def edit(self) -> None:
+        """Ask what is to be changed of it."""
+        if self.item is not None:
+            self.desk.ask_form("rule edit", {"id": self.key(self.item)})
 
     def create(self) -> None:
         """Ask for a new rule of this group."""

@@ -58,8 +58,7 @@ class Subnets(TablePanel):
         """Ask for a new subnet of this network."""
         self.desk.ask_form("subnet", {"network": self._network})
 
-    def rename(self) -> None:
-        """Ask for another name."""
+    def edit(self) -> None:
+        """Ask what is to be changed of it."""
         if self.item is not None:
-            self.ask_name(self.item, lambda c, id_, name: c.networks.set_subnet(id_, name=name),
-                          self.item.name)  # fmt: skip
+            self.desk.ask_form("subnet edit", {"id": self.item.id})

@@ -28,6 +28,9 @@ class NetworkForm(Form):
     fields = (
         Text("name", "Name", good_name),
         Text("mtu", "MTU", number("an MTU", 68, 9216), value="1500"),
+        Toggle("security", "Filter ports", on=True),
+        Toggle("shared", "Shared"),
+        Toggle("external", "External"),
         Text("description", "Description", description, optional=True),
     )
 
@@ -37,10 +40,18 @@ class NetworkForm(Form):
 
     def request(self, values: Values) -> Request:
         name, mtu, text = values["name"], int(values["mtu"]), values["description"]
-        return Request(
-            f"Create network {name}",
-            lambda cloud: cloud.networks.create(name, mtu=mtu, description=text),
-        )
+
+        def create(cloud: Cloud) -> object:
+            return cloud.networks.create(
+                name,
+                mtu=mtu,
+                description=text,
+                shared=bool(values["shared"]),
+                external=bool(values["external"]),
+                port_security=bool(values["security"]),
+            )
+
+        return Request(f"Create network {name}", create)
 
 
 class SubnetForm(Form):
@@ -49,9 +60,13 @@ class SubnetForm(Form):
     heading = "New subnet"
     fields = (
         Choice("network", "Network"),
-        Text("cidr", "Range", addresses.parse_network, hint="10.0.0.0/24"),
+        Choice("pool", "From the pool", optional=True, hint="none: the range below"),
+        Text("cidr", "Range", addresses.parse_network, optional=True, hint="the lowest free one"),
+        Text(
+            "length", "Length", number("a length", 1, 128), optional=True, hint="of a pool, as 24"
+        ),
         Text("name", "Name", good_name, optional=True),
-        Text("gateway", "Gateway", lambda text: _gateway(text), value="auto", hint="or none"),
+        Text("gateway", "Gateway", lambda text: gateway(text), value="auto", hint="or none"),
         Text("dns", "Name servers", addresses_listed, optional=True, hint="addresses"),
         Toggle("dhcp", "DHCP", on=True),
     )
@@ -65,24 +80,34 @@ class SubnetForm(Form):
         chosen = bare or (networks[0] if networks else None)
         return {
             "network": Loaded(chosen.id if chosen else "", _options(networks)),
+            "pool": Loaded("", [(each.name, each.id) for each in cloud.subnet_pools.list()]),
             "cidr": Loaded(free_range(subnet.cidr for subnet in subnets)),
             "name": Loaded(next_name("subnet", {subnet.name for subnet in subnets})),
         }
 
+    def changed(self, name: str) -> None:
+        """A pool gives a range; one that was only suggested is none of its."""
+        cidr = self.row("cidr")
+        if name == "pool" and self.row("pool").value and not cidr.touched:
+            cidr.take(Loaded(""))
+
     def request(self, values: Values) -> Request:
-        cidr = addresses.parse_network(values["cidr"])
-        if values["gateway"] not in ("auto", "none"):
-            gateway = addresses.parse_address(values["gateway"])
-            addresses.check_inside(gateway, cidr, "gateway")
+        cidr = addresses.parse_network(values["cidr"]) if values["cidr"] else None
+        if cidr is not None and values["gateway"] not in ("auto", "none"):
+            held = addresses.parse_address(values["gateway"])
+            addresses.check_inside(held, cidr, "gateway")
         new = NewSubnet(
             network=values["network"],
-            cidr=str(cidr),
+            cidr=str(cidr or ""),
+            subnet_pool=values["pool"],
+            prefix_length=int(values["length"]) if values["length"] else None,
             name=values["name"],
             gateway=values["gateway"],
             dhcp=bool(values["dhcp"]),
             dns=addresses_listed(values["dns"]),
         )
-        return Request(f"Create subnet {cidr}", lambda cloud: cloud.networks.create_subnet(new))
+        title = f"Create subnet {cidr or values['name']}".rstrip()
+        return Request(title, lambda cloud: cloud.networks.create_subnet(new))
 
 
 class PortForm(Form):
@@ -121,5 +146,6 @@ def _options(networks: Sequence[Network]) -> list[tuple[str, str]]:
     return [(each.name, each.id) for each in networks]
 
 
-def _gateway(text: str) -> object:
+def gateway(text: str) -> object:
+    """A check: `auto`, `none` or an address. Raises Refused `network.address.invalid`."""
     return text if text in ("auto", "none") else addresses.parse_address(text)

@@ -6,10 +6,11 @@ import ipaddress
 
 from backends.cloud import Cloud
 from backends.errors import Refused
+from backends.records.security import SecurityGroupRule
 from backends.services.base import good_name
-from backends.services.security_group import PROTOCOLS, NewRule
+from backends.services.security_rule import ICMP, PROTOCOLS, NewRule, checked
 from console.screens.forms.suggest import description, next_name, number
-from console.widgets.fields import Choice, Loaded, Text
+from console.widgets.fields import Choice, Loaded, Text, Toggle
 from console.widgets.form import Form, Request, Values
 
 _ANY = "any"
@@ -21,6 +22,7 @@ class SecurityGroupForm(Form):
     heading = "New security group"
     fields = (
         Text("name", "Name", good_name),
+        Toggle("stateful", "Stateful", on=True),
         Text("description", "Description", description, optional=True),
     )
 
@@ -32,7 +34,7 @@ class SecurityGroupForm(Form):
         name, text = values["name"], values["description"]
 
         def create(cloud: Cloud) -> object:
-            return cloud.security_groups.create(name, text)
+            return cloud.security_groups.create(name, text, stateful=bool(values["stateful"]))
 
         return Request(f"Create security group {name}", create)
 
@@ -49,7 +51,13 @@ class RuleForm(Form):
         Choice(
             "protocol", "Protocol", ((_ANY, _ANY), *((each, each) for each in PROTOCOLS)), "tcp"
         ),
-        Text("ports", "Ports", lambda text: _ports(text), optional=True, hint="22 or 8000-8080"),
+        Text(
+            "ports",
+            "Ports",
+            lambda text: _ports(text),
+            optional=True,
+            hint="22 or 8000-8080; ICMP: type, or type-code",
+        ),
         Text(
             "prefix",
             "From or to",
@@ -58,6 +66,7 @@ class RuleForm(Form):
             hint="0.0.0.0/0; empty: anywhere",
         ),
         Choice("remote", "Or the group", optional=True, hint="none"),
+        Choice("addresses", "Or addresses", optional=True, hint="no address group"),
         Text("description", "Description", description, optional=True),
     )
 
@@ -65,14 +74,23 @@ class RuleForm(Form):
         groups = self.cloud.security_groups.list(all_projects=bool(self.chosen))
         chosen = next((each.id for each in groups if each.name == "default"), "")
         options = [(each.name, each.id) for each in groups]
-        return {"group": Loaded(chosen, options), "remote": Loaded("", options)}
+        named = self.cloud.address_groups.list(all_projects=bool(self.chosen))
+        return {
+            "group": Loaded(chosen, options),
+            "remote": Loaded("", options),
+            "addresses": Loaded("", [(each.name, each.id) for each in named]),
+        }
 
     def request(self, values: Values) -> Request:
+        new = self.rule(values)
+        title = f"Add rule {new.direction} {values['protocol']} {values['ports']}".rstrip()
+        return Request(title, lambda cloud: cloud.security_groups.add_rule(new))
+
+    def rule(self, values: Values) -> NewRule:
+        """The rule that the fields say. Raises Refused `security_group.rule.invalid`."""
         low, high = _ports(values["ports"]) if values["ports"] else (None, None)
-        if values["prefix"] and values["remote"]:
-            raise Refused(
-                "security_group.rule.invalid", "a range of addresses or a group, not both"
-            )
+        if values["protocol"] in ICMP and low is not None and "-" not in values["ports"]:
+            high = None
         new = NewRule(
             group=values["group"],
             direction=values["direction"],
@@ -82,10 +100,28 @@ class RuleForm(Form):
             port_max=high,
             remote_prefix=values["prefix"] or None,
             remote_group=values["remote"] or None,
+            remote_address_group=values["addresses"] or None,
             description=values["description"],
         )
-        title = f"Add rule {new.direction} {values['protocol']} {values['ports']}".rstrip()
-        return Request(title, lambda cloud: cloud.security_groups.add_rule(new))
+        return checked(new)
+
+    def said(self, row: SecurityGroupRule) -> dict[str, str]:
+        """The fields as a rule has them."""
+        low, high = row.port_min, row.port_max
+        ports = "" if low is None else f"{low}" if high in (None, low) else f"{low}-{high}"
+        if row.protocol in ICMP and high is not None:
+            ports = f"{low}-{high}"
+        return {
+            "group": row.group_id,
+            "direction": row.direction,
+            "ethertype": row.ethertype,
+            "protocol": row.protocol or _ANY,
+            "ports": ports,
+            "prefix": row.remote_prefix or "",
+            "remote": row.remote_group_id or "",
+            "addresses": row.remote_address_group_id or "",
+            "description": row.description,
+        }
 
 
 def _prefix(text: str) -> object:

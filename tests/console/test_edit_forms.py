@@ -1,0 +1,136 @@
+"""Forms that change a thing: they begin with what it is, and ask only for what was changed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from backends.cloud import Cloud
+from backends.errors import Refused
+from backends.services.network import NewSubnet
+from backends.services.port import FixedAddress
+from backends.services.security_group import NewRule
+from console.screens.create import FORMS, form_for
+from console.screens.forms.edit import EditForm
+from tests.unit.paper import on_paper
+from tests.unit.shelf import Shelf
+
+
+@pytest.fixture
+def cloud(tmp_path: Path) -> Iterator[Cloud]:
+    """One of everything, on paper."""
+    shelf = Shelf(tmp_path)
+    made = on_paper(shelf)
+    made.networks.create("net")
+    made.networks.create_subnet(NewSubnet("net", "10.0.0.0/24", name="near", dhcp=False))
+    made.security_groups.create("web")
+    made.security_groups.create("shop")
+    made.ports.create("net", "plug", fixed=[FixedAddress(address="10.0.0.9")], groups=["web"])
+    made.routers.create("gate")
+    made.subnet_pools.create("ranges", ["10.64.0.0/16"], default_length=24)
+    made.address_groups.create("offices", ["10.1.0.0/16"])
+    made.security_groups.add_rule(NewRule("web", protocol="tcp", port_min=22, port_max=22))
+    yield made
+    shelf.close()
+
+
+def rule(cloud: Cloud) -> Any:
+    return next(each for each in cloud.security_groups.rules("web") if each.protocol)
+
+
+SHOWN: dict[str, Callable[[Cloud], Any]] = {
+    "network": lambda cloud: cloud.networks.show("net"),
+    "subnet": lambda cloud: cloud.networks.subnet("near"),
+    "port": lambda cloud: cloud.ports.show("plug").port,
+    "router": lambda cloud: cloud.routers.show("gate").router,
+    "security_group": lambda cloud: cloud.security_groups.show("web"),
+    "subnet_pool": lambda cloud: cloud.subnet_pools.show("ranges"),
+    "address_group": lambda cloud: cloud.address_groups.show("offices"),
+    "rule": rule,
+}
+
+
+def change(cloud: Cloud, kind: str, **changed: str) -> Any:
+    """Fill the form in and do what it asks for; gives the record as it is then."""
+    id_ = SHOWN[kind](cloud).id
+    form = form_for(f"{kind} edit", cloud, {"id": id_})
+    before = {name: loaded.value for name, loaded in form.load().items()}
+    before |= form.chosen
+    assert before.keys() == {field.name for field in form.fields}
+    form.request({**before, **changed}).verb(cloud)
+    return SHOWN[kind](cloud)
+
+
+@pytest.mark.parametrize(
+    ("kind", "changed", "expected"),
+    [
+        ("network", {"mtu": "1400"}, {"mtu": 1400, "admin_state_up": True}),
+        ("network", {"up": "", "description": "off"}, {"admin_state_up": False}),
+        ("network", {"security": ""}, {"port_security": False, "mtu": 1500}),
+        ("subnet", {"dns": "9.9.9.9, 1.1.1.1"}, {"dns_nameservers": ["9.9.9.9", "1.1.1.1"]}),
+        ("subnet", {"gateway": "none"}, {"gateway_ip": None, "cidr": "10.0.0.0/24"}),
+        ("port", {"up": ""}, {"admin_state_up": False, "port_security": True}),
+        (
+            "port",
+            {"allowed": "10.0.0.50 10.9.0.0/24=fa:16:3e:00:00:50"},
+            {
+                "allowed_address_pairs": [
+                    {"ip_address": "10.0.0.50", "mac_address": ""},
+                    {"ip_address": "10.9.0.0/24", "mac_address": "fa:16:3e:00:00:50"},
+                ]
+            },
+        ),
+        ("router", {"up": ""}, {"admin_state_up": False, "routes": []}),
+        ("router", {"description": "the way out"}, {"description": "the way out"}),
+        ("security_group", {"description": "all of it"}, {"stateful": True}),
+        ("subnet_pool", {"prefixes": "10.64.0.0/15"}, {"prefixes": ["10.64.0.0/15"]}),
+        ("subnet_pool", {"quota": "512", "min": "20"}, {"default_quota": 512, "min_prefixlen": 20}),
+        (
+            "address_group",
+            {"addresses": "10.2.0.7 10.1.0.0/16"},
+            {"addresses": ["10.1.0.0/16", "10.2.0.7/32"]},
+        ),
+        ("address_group", {"addresses": ""}, {"addresses": []}),
+        ("rule", {"ports": "80-81"}, {"port_min": 80, "port_max": 81, "protocol": "tcp"}),
+        ("rule", {"protocol": "icmp", "ports": "8"}, {"port_min": 8, "port_max": None}),
+    ],
+)
+def test_what_was_changed_and_nothing_else(
+    cloud: Cloud, kind: str, changed: dict[str, str], expected: dict[str, Any]
+) -> None:
+    before = SHOWN[kind](cloud)
+    row = change(cloud, kind, **changed)
+    assert {name: getattr(row, name) for name in expected} == expected
+    if kind != "rule":
+        assert row.id == before.id
+
+
+def test_a_ports_groups_and_a_rules_other_side(cloud: Cloud) -> None:
+    change(cloud, "port", groups="web, shop")
+    assert set(cloud.ports.show("plug").groups) == {"web", "shop"}
+    offices = cloud.address_groups.show("offices").id
+    row = change(cloud, "rule", addresses=offices)
+    assert row.remote_address_group_id == offices
+    # The rule that was there is gone: there are the two that a group begins with, and this one.
+    assert len(cloud.security_groups.rules("web")) == 3
+
+
+def test_a_form_that_changes_nothing_says_so(cloud: Cloud) -> None:
+    for kind, form in FORMS.items():
+        noun = kind.removesuffix(" edit")
+        if not issubclass(form, EditForm) or noun not in SHOWN:
+            continue
+        with pytest.raises(Refused) as refusal:
+            change(cloud, noun)
+        assert refusal.value.code == "form.unchanged", kind
+
+
+def test_a_subnet_is_cut_from_a_pool(cloud: Cloud) -> None:
+    form = form_for("subnet", cloud, {"pool": cloud.subnet_pools.show("ranges").id})
+    values = {name: loaded.value for name, loaded in form.load().items()}
+    values |= form.chosen | {"cidr": "", "length": "28", "gateway": "auto", "dns": "", "dhcp": ""}
+    form.request(values).verb(cloud)
+    assert "10.64.0.0/28" in [row.cidr for row in cloud.networks.subnets(network="net")]
