@@ -19,7 +19,7 @@ from backends.drivers.qemu_img.person import NOBODY
 from backends.errors import NotFound, Refused
 from backends.hosts import LocalHost
 from backends.plan.firewall.zones import usual_slot
-from backends.records.host import CloudRecord
+from backends.records.host import CloudRecord, HostRecord
 from backends.records.identity import DEFAULT_DOMAIN, Project, Role, RoleAssignment, User
 from backends.records.store import Store
 from backends.settings import DEFAULT_CLOUD, Settings, check_cloud_name
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from backends.services.flavor import Flavors
     from backends.services.floating_ip import FloatingIps
     from backends.services.flow import Flows
+    from backends.services.host import Hosts
     from backends.services.identity import Identity
     from backends.services.image import Images
     from backends.services.instance import Instances
@@ -89,6 +90,7 @@ class Cloud:
                 raise Refused(
                     "cloud.missing", f"no cloud {access.cloud} here; run `quarterdeck init`"
                 )
+            _check_host(session, access)
             caller = _caller(session, access)
         read_only = access.read_only or not caller.writes
         if read_only and not store.read_only:
@@ -117,6 +119,12 @@ class Cloud:
         from backends.services.identity import Identity
 
         return Identity(self.context)
+
+    @cached_property
+    def hosts(self) -> Hosts:
+        from backends.services.host import Hosts
+
+        return Hosts(self.context)
 
     @cached_property
     def quotas(self) -> Quotas:
@@ -299,6 +307,18 @@ def bridge_name(cloud: str, *, plain: bool = True) -> str:
 def host_name(access: Access) -> str:
     """What this machine is called in the store."""
     return access.host or os.uname().nodename
+
+
+def _check_host(session: Session, access: Access) -> None:
+    """Raises Refused `host.unknown` on a machine that is none of the cloud's several hosts."""
+    names = session.exec(select(HostRecord.name)).all()
+    here = host_name(access)
+    if len(names) > 1 and here not in names:
+        raise Refused(
+            "host.unknown",
+            f"this machine ({here}) is no host of cloud {access.cloud}; `quarterdeck init` with"
+            " the same store makes it one",
+        )
 
 
 def settings_of(access: Access, record: CloudRecord) -> Settings:

@@ -14,6 +14,7 @@ from backends.drivers.ovs.facts import CLOUD
 from backends.drivers.ovs.ovsdb import Ovsdb
 from backends.drivers.ovs.tables import read_all
 from backends.errors import Refused
+from backends.join import join
 from backends.records.flavor import Flavor
 from backends.records.host import CloudRecord, HostRecord
 from backends.records.identity import DEFAULT_DOMAIN, Domain, Project, Role, RoleAssignment, User
@@ -35,6 +36,7 @@ FLAVORS: Sequence[tuple[str, int, int, int]] = (
 def init(access: Access, *, volume_group: str = "") -> bool:
     """Make the cloud unless it is there; whether it was made.
 
+    With a store that others share and that has the cloud, this machine becomes a host of it.
     Raises Refused `readonly`, `caller.not_root`, `cloud.name.invalid`, `cloud.zones.exhausted`,
     `store.*`.
     """
@@ -52,24 +54,32 @@ def _make(access: Access, volume_group: str, bridge: str, slot: int) -> bool:
     try:
         store.prepare()
         with store.write() as session:
-            if session.exec(select(CloudRecord)).first() is not None:
-                return False
-            record = add_cloud(session, access.cloud, volume_group, bridge, host_name(access))
-            record.zone_slot = slot
-            change = Change(session)
-            project = add_project(change, Project(name="admin", description="The cloud's own"))
-            _add_admin(session, project)
-            for name, vcpus, ram, disk in FLAVORS:
-                session.add(Flavor(name=name, vcpus=vcpus, ram=ram, disk=disk))
+            if (known := session.exec(select(CloudRecord)).first()) is not None:
+                if not access.store or session.get(HostRecord, host_name(access)) is not None:
+                    return False
+                join(session, access, known)
+                units = []
+            else:
+                record = add_cloud(session, access.cloud, volume_group, bridge, host_name(access))
+                record.zone_slot = slot
+                units = [Unit(Kind.PROJECT, _furnish(session).id)]
     finally:
         store.close()
     cloud = Cloud.open(access)
     try:
-        host = Unit(Kind.HOST, cloud.settings.host)
-        cloud.context.converge("cloud.init", [host, Unit(Kind.PROJECT, project.id)])
+        cloud.context.converge("cloud.init", [Unit(Kind.HOST, cloud.settings.host), *units])
     finally:
         cloud.close()
     return True
+
+
+def _furnish(session: Session) -> Project:
+    """What everybody begins with; returns the admin's project."""
+    project = add_project(Change(session), Project(name="admin", description="The cloud's own"))
+    _add_admin(session, project)
+    for name, vcpus, ram, disk in FLAVORS:
+        session.add(Flavor(name=name, vcpus=vcpus, ram=ram, disk=disk))
+    return project
 
 
 def free_bridge(cloud: str, ovs_run: Path = OVS_RUN) -> str:

@@ -86,8 +86,8 @@ def _ground(salvage: Salvage, record: CloudRecord) -> None:
     """The cloud, its host, domains and flavors."""
     session = salvage.session
     session.add(record)
-    session.add(HostRecord(name=salvage.settings.host))
     label = next((label for _, label in salvage.labels("cloud")), {})
+    salvage.add(HostRecord, label.get("hosts") or [{"name": salvage.settings.host}])
     salvage.add(Domain, label.get("domains") or [{"id": DEFAULT_DOMAIN, "name": "Default"}])
     salvage.add(Flavor, label.get("flavors", ()))
 

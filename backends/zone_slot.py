@@ -24,12 +24,15 @@ def claimed(access: Access) -> Iterator[int]:
     lock = Lock(access.run_root / "zones.lock")
     lock.acquire()
     try:
-        bridges = read_all(Ovsdb(access.ovs_run)).bridges.values()
-        others = {
-            int(each.labels[ZONE_SLOT])
-            for each in bridges
-            if each.labels.get(CLOUD) != access.cloud and each.labels.get(ZONE_SLOT, "").isdecimal()
-        }
-        yield pick_slot(access.cloud, others)
+        yield pick_slot(access.cloud, taken(access))
     finally:
         lock.release()
+
+
+def taken(access: Access) -> set[int]:
+    """The slots that other clouds' bridges carry. Raises MachineFailed `ovs.unreachable`."""
+    return {
+        int(each.labels[ZONE_SLOT])
+        for each in read_all(Ovsdb(access.ovs_run)).bridges.values()
+        if each.labels.get(CLOUD) != access.cloud and each.labels.get(ZONE_SLOT, "").isdecimal()
+    }

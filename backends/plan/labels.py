@@ -75,6 +75,7 @@ def cloud(records: Records) -> str:
     return dump(
         {
             "cloud": fields(records.cloud),
+            "hosts": [fields(row) for name, row in records.hosts.items() if name == records.host],
             "domains": [fields(records.domains[id_]) for id_ in sorted(records.domains)],
             "flavors": _by(records.flavors, "id"),
             "qos": _by(records.qos.values(), "id"),

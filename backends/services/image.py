@@ -76,6 +76,7 @@ class Images(ImageMembers, ImageFiles):
             quota.check(session, self.caller.project_id, {"images": 1})
             row = Image(
                 project_id=self.caller.project_id,
+                host=self.context.settings.host,
                 name=name,
                 visibility=shown,
                 disk_format=disk_format,

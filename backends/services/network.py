@@ -11,9 +11,11 @@ from backends.context import Change
 from backends.doom import doom
 from backends.errors import NotFound, Refused
 from backends.plan.firewall.zones import last_vlan
+from backends.records.host import HostRecord
 from backends.records.identity import Role
 from backends.records.network import (
     OWNER_DHCP,
+    VXLAN,
     Address,
     LocalVlan,
     Network,
@@ -23,12 +25,15 @@ from backends.records.network import (
 from backends.records.unit import Kind, Unit
 from backends.services import addresses, quota
 from backends.services.base import Service, check_absent, compose, find, good_name, good_text, own
+from backends.services.mtu import good_mtu
 from backends.services.own_port import instances_on
 from backends.services.provider import (
     Provider,
     check_segment,
+    free_vni,
     good_provider,
     good_service,
+    usual,
 )
 from backends.services.qos import default_of, put_on
 from backends.services.subnet import (
@@ -45,8 +50,6 @@ from backends.settings import Settings
 
 __all__ = ["Networks", "NewSubnet", "require_external"]
 
-_MTU_LEAST, _MTU_MOST = 68, 9216
-
 
 class Networks(Service):
     """Networks with their subnets, of the caller's project."""
@@ -55,7 +58,7 @@ class Networks(Service):
         self,
         name: str,
         *,
-        mtu: int = 1500,
+        mtu: int | None = None,
         shared: bool = False,
         description: str = "",
         external: bool = False,
@@ -63,35 +66,38 @@ class Networks(Service):
         port_security: bool = True,
         qos_policy: str | None = None,
     ) -> Network:
-        """A new network, and its VLAN on this host.
+        """A new network, and its VLAN on each host.
 
-        An `external` one is flat on the physical network, unless `provider` says otherwise. Raises
-        Refused `network.mtu`, `network.provider.*`, `right.missing`.
+        An `external` one is flat on the physical network, unless `provider` says otherwise; any
+        other is between hosts (VXLAN) where there are several, else on this one alone. Without an
+        `mtu` it has what fits. Raises Refused `network.mtu`, `network.provider.*`, `right.missing`.
         """
         self.caller.require(Role.MEMBER, "create a network")
         name = good_name(name)
-        if not _MTU_LEAST <= mtu <= _MTU_MOST:
-            raise Refused("network.mtu", f"an MTU is {_MTU_LEAST} to {_MTU_MOST}, not {mtu}")
         if shared:
             self.caller.require_cloud_admin("share a network with all projects")
         if external or provider:
             self.caller.require_cloud_admin("create an external or provider network")
-        lies = good_provider(provider or (Provider() if external else None))
+        said = good_provider(provider or (Provider() if external else None))
 
         def act(change: Change) -> Network:
             session = change.session
+            lies = said if provider or external else usual(session)
             check_segment(session, lies)
             quota.check(session, self.caller.project_id, {"networks": 1})
             row = Network(
                 project_id=self.caller.project_id,
                 name=name,
-                mtu=mtu,
+                mtu=good_mtu(session, mtu, lies.network_type),
                 shared=shared,
                 external=external,
                 port_security=port_security,
                 network_type=lies.network_type,
                 physical_network=lies.physical or None,
-                segmentation_id=lies.segment,
+                segmentation_id=(
+                    free_vni(session, lies.segment) if lies.network_type == VXLAN else lies.segment
+                ),
+                host=self.context.settings.host,
                 description=good_text(description, "description"),
             )
             if qos_policy is None:
@@ -100,12 +106,7 @@ class Networks(Service):
                 put_on(session, row, qos_policy, self)
             session.add(row)
             session.flush()
-            host = self.context.settings.host
-            session.add(
-                LocalVlan(
-                    host=host, vlan=_free_vlan(session, self.context.settings), network_id=row.id
-                )
-            )
+            self._give_vlans(session, row)
             change.make(Unit(Kind.NETWORK, row.id), name)
             self._touch_bridge(change, row)
             return row
@@ -158,9 +159,7 @@ class Networks(Service):
             if description is not None:
                 row.description = good_text(description, "description")
             if mtu is not None:
-                if not _MTU_LEAST <= mtu <= _MTU_MOST:
-                    raise Refused("network.mtu", f"an MTU is {_MTU_LEAST} to {_MTU_MOST}")
-                row.mtu = mtu
+                row.mtu = good_mtu(change.session, mtu, row.network_type)
             if port_security is not None:
                 row.port_security = port_security
             if qos_policy is not None:
@@ -228,7 +227,7 @@ class Networks(Service):
             session.add(row)
             session.flush()
             if new.dhcp:
-                give_dhcp_address(session, network, row, self.context.settings.host)
+                give_dhcp_address(session, network, row, network.host or self.context.settings.host)
             unit = Unit(Kind.NETWORK, network.id)
             change.about(unit, row.name or row.cidr)
             change.touch(unit)
@@ -280,7 +279,9 @@ class Networks(Service):
                 row.enable_dhcp = dhcp
                 network = session.get_one(Network, row.network_id)
                 if dhcp:
-                    give_dhcp_address(session, network, row, self.context.settings.host)
+                    give_dhcp_address(
+                        session, network, row, network.host or self.context.settings.host
+                    )
                 else:
                     take_dhcp_address(session, row)
             unit = Unit(Kind.NETWORK, row.network_id)
@@ -333,6 +334,14 @@ class Networks(Service):
         except NotFound:
             return require_external(session, ref)
 
+    def _give_vlans(self, session: Session, network: Network) -> None:
+        """Its VLAN on each host that there is."""
+        settings = self.context.settings
+        for host in dict.fromkeys((settings.host, *session.exec(select(HostRecord.name)))):
+            vlan = free_vlan(session, settings, host)
+            session.add(LocalVlan(host=host, vlan=vlan, network_id=network.id))
+        session.flush()
+
     def _touch_bridge(self, change: Change, network: Network) -> None:
         """What lies on a physical network concerns the host's external bridge."""
         if network.physical_network:
@@ -376,8 +385,9 @@ def require_external(session: Session, ref: str) -> Network:
     return rows[0]
 
 
-def _free_vlan(session: Session, settings: Settings) -> int:
-    host, vlans = settings.host, range(1, last_vlan(settings) + 1)
+def free_vlan(session: Session, settings: Settings, host: str) -> int:
+    """One that no network has there. Raises Refused `network.vlan.exhausted`."""
+    vlans = range(1, last_vlan(settings) + 1)
     taken = set(session.exec(select(LocalVlan.vlan).where(LocalVlan.host == host)))
     free = next((vlan for vlan in vlans if vlan not in taken), None)
     if free is None:

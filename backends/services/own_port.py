@@ -5,6 +5,7 @@ from __future__ import annotations
 from sqlmodel import Session, select
 
 from backends.errors import Refused
+from backends.records.host import HostRecord
 from backends.records.network import OWNER_INSTANCE, Network, Port, Subnet
 from backends.records.unit import Kind, Unit
 from backends.services import addresses
@@ -13,7 +14,11 @@ from backends.services import addresses
 def add_own_port(
     session: Session, network: Network, *, owner: str, device: str, project_id: str, host: str
 ) -> Port:
-    """Add a port without security groups or addresses to a transaction."""
+    """Add a port without security groups or addresses to a transaction.
+
+    Raises Refused `network.elsewhere`.
+    """
+    check_reaches(session, network, host)
     taken = session.exec(select(Port.mac).where(Port.network_id == network.id)).all()
     port = Port(
         network_id=network.id,
@@ -28,6 +33,19 @@ def add_own_port(
     session.add(port)
     session.flush()
     return port
+
+
+def check_reaches(session: Session, network: Network, host: str) -> None:
+    """Raises Refused `network.elsewhere` where the network is not on the port's host."""
+    if network.network_type != "local" or network.host in ("", host):
+        return
+    # A cloud's only host may have changed its name.
+    if session.get(HostRecord, host) is not None:
+        raise Refused(
+            "network.elsewhere",
+            f"network {network.name} is on host {network.host} alone, not on {host}; make one with"
+            " `--provider-network-type vxlan`",
+        )
 
 
 def instances_on(session: Session, network: Network) -> list[Unit]:

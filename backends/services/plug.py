@@ -11,12 +11,13 @@ from backends.context import Change, Context
 from backends.doom import take_back
 from backends.errors import Refused
 from backends.records.instance import Instance
-from backends.records.network import OWNER_INSTANCE, Port
+from backends.records.network import OWNER_INSTANCE, Network, Port
 from backends.records.router import FloatingIp
 from backends.records.trunk import Subport, Trunk
 from backends.records.unit import Kind, Unit
 from backends.services.base import check_absent, find
 from backends.services.network import Networks
+from backends.services.own_port import check_reaches
 from backends.services.port import FixedAddress, Ports
 
 
@@ -45,6 +46,7 @@ def plug_in(
         if port.device_id:
             raise Refused("port.in_use", f"port {port.name or port.id} is plugged already")
         port.device_id, port.device_owner = instance.id, OWNER_INSTANCE
+        check_reaches(session, session.get_one(Network, port.network_id), instance.host)
         port.host, port.position = instance.host, position
         _move_subports(session, port)
     else:

@@ -12,7 +12,8 @@ from sqlmodel import Session, col, delete, select
 from backends.context import Change
 from backends.doom import doom_ports
 from backends.drivers.ovs.counters import Counters
-from backends.errors import Refused
+from backends.errors import NotFound, Refused
+from backends.records.host import HostRecord
 from backends.records.identity import Role
 from backends.records.network import OWNER_DHCP, OWNER_INSTANCE, Address, Network, Port
 from backends.records.router import FloatingIp
@@ -28,7 +29,7 @@ from backends.services.fixed_address import (
     take_address,
 )
 from backends.services.network import Networks
-from backends.services.own_port import networks_of
+from backends.services.own_port import check_reaches, networks_of
 from backends.services.qos import put_on
 from backends.services.trunk import check_no_trunk
 
@@ -56,9 +57,16 @@ class Ports(Service):
         mac: str | None = None,
         groups: Sequence[str] | None = None,
         qos_policy: str | None = None,
+        host: str = "",
     ) -> Port:
-        """A new, free port. Raises Refused `network.address.*`, `port.mac.*`."""
+        """A new, free port; on a `host` where the cloud's admin will plug something by hand.
+
+        Raises Refused `network.address.*`, `port.mac.*`, `network.elsewhere`; NotFound
+        `host.not_found`.
+        """
         self.caller.require(Role.MEMBER, "create a port")
+        if host:
+            self.caller.require_cloud_admin("bind a port to a host")
 
         def act(change: Change) -> Port:
             session = change.session
@@ -67,6 +75,8 @@ class Ports(Service):
                 session, row_network, name=name, fixed=fixed, mac=mac, groups=groups, owner=""
             )
             put_on(session, port, qos_policy, self)
+            if host:
+                _bind(session, port, host)
             unit = Unit(Kind.NETWORK, row_network.id)
             change.about(unit, name or port.id)
             change.touch(unit)
@@ -149,6 +159,7 @@ class Ports(Service):
         admin_state_up: bool | None = None,
         fixed: Sequence[FixedAddress] | None = None,
         qos_policy: str | None = None,
+        host: str | None = None,
     ) -> Port:
         """Change a port: its name, groups, addresses, whom it may be, if it is filtered and up.
 
@@ -159,6 +170,8 @@ class Ports(Service):
         `network.address.*`, NotFound `qos.not_found`.
         """
         self.caller.require(Role.MEMBER, "change a port")
+        if host is not None:
+            self.caller.require_cloud_admin("bind a port to a host")
         pairs = None if allowed is None else parse(allowed)
 
         def act(change: Change) -> Port:
@@ -181,6 +194,8 @@ class Ports(Service):
                 change.touch(*networks_of(session, port.device_id))
             if qos_policy is not None:
                 put_on(session, port, qos_policy, self)
+            if host is not None:
+                _bind(session, port, host)
             if pairs is not None:
                 port.allowed_address_pairs = pairs
             if port_security is not None:
@@ -228,6 +243,8 @@ class Ports(Service):
         On a network without port security it has no groups. Raises Refused `port.security.groups`.
         """
         quota.check(session, self.caller.project_id, {"ports": 1})
+        if device:
+            check_reaches(session, network, self.context.settings.host)
         port = Port(
             network_id=network.id,
             project_id=self.caller.project_id,
@@ -268,6 +285,20 @@ class Ports(Service):
             )
         for id_ in dict.fromkeys(group.id for group in found):
             session.add(PortSecurityGroup(port_id=port.id, group_id=id_))
+
+
+def _bind(session: Session, port: Port, host: str) -> None:
+    """Say on which host a port is that nothing of ours plugs; on none where it is empty.
+
+    Raises Refused `port.in_use`, `network.elsewhere`; NotFound `host.not_found`.
+    """
+    if port.device_id:
+        raise Refused("port.in_use", f"port {port.name or port.id} is where {port.device_id} is")
+    if host and session.get(HostRecord, host) is None:
+        raise NotFound("host.not_found", f"no host {host!a}; see `quarterdeck host list`")
+    if host:
+        check_reaches(session, session.get_one(Network, port.network_id), host)
+    port.host = host
 
 
 def _check_security(session: Session, port: Port) -> None:

@@ -288,6 +288,7 @@ def _image_of(session: Session, row: Instance, name: str) -> Image:
     described |= {"image_type": "snapshot", "instance_uuid": row.id}
     return Image(
         project_id=row.project_id,
+        host=row.host,
         name=name,
         disk_format="qcow2",
         source=source_of(row.id, row.disk_generation),

@@ -108,6 +108,7 @@ NOUNS: dict[str, str] = {
     "forget": "orphan",
     "group": "group",
     "help": "help",
+    "host": "host",
     "image": "image",
     "init": "cloud",
     "keypair": "keypair",

@@ -159,7 +159,9 @@ FLOATS: Sequence[tuple[str, Verb]] = (
 )  # fmt: skip
 NETWORKS: Sequence[tuple[str, Verb]] = (
     ("network.provider.taken", lambda c: c.networks.create("second", external=True)),
-    ("network.provider.invalid", lambda c: c.networks.create("n", provider=Provider("vxlan"))),
+    ("network.provider.invalid", lambda c: c.networks.create("n", provider=Provider("gre"))),
+    ("network.provider.invalid", lambda c: c.networks.create(
+        "n", provider=Provider("vxlan", segment=1 << 24))),
     ("network.provider.invalid", lambda c: c.networks.create("n", provider=Provider("vlan"))),
     ("network.provider.invalid", lambda c: c.networks.create(
         "n", provider=Provider("vlan", segment=4095))),

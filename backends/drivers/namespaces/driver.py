@@ -6,7 +6,7 @@ import json
 import re
 from collections.abc import Collection, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from ipaddress import ip_interface
+from ipaddress import ip_address, ip_interface
 from pathlib import Path
 from typing import Any
 
@@ -72,6 +72,16 @@ class NamespaceDriver:
         links = json.loads(done.stdout or "[]") if done.status == 0 else []
         interfaces = tuple(_interface(link) for link in links if link)
         return Namespace("", interfaces, sysctls=self._sysctls("", HOST_SYSCTLS))
+
+    def holder(self, address: str) -> Interface | None:
+        """The host's interface that has this address and is up."""
+        done = self._host.run(["ip", "-j", "address", "show", "up"], reads=True)
+        links = (_interface(link) for link in json.loads(done.stdout or "[]") if link)
+        wanted = ip_address(address)
+        for each in links:
+            if any(ip_interface(held).ip == wanted for held in each.addresses):
+                return each
+        return None
 
     def host_routes(self) -> Collection[str]:
         """The destinations that the host has routes to, but not by the cloud's external bridge."""

@@ -55,6 +55,7 @@ class Station:
     v4: str
     v6: str
     namespace: str
+    mtu: int = 1450
     _sockets: list[socket.socket] = field(default_factory=list)
 
     @property
@@ -70,7 +71,7 @@ class Station:
         self.cloud.machine.apply(
             AddPort(
                 settings.bridge, port.interface, self._vlan(), port_labels(port, settings),
-                internal=True, mac=port.mac, mtu=1450,
+                internal=True, mac=port.mac, mtu=self.mtu,
             ),
             lambda share: None,
         )  # fmt: skip
