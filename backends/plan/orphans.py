@@ -127,6 +127,7 @@ def _labels(records: Records | None, facts: Facts) -> Iterator[Orphan]:
             ("image", records.images),
             ("network", records.networks),
             ("port", records.ports),
+            ("instance", records.instances),
             ("router", records.routers),
             ("floatingip", {row.id: row for each in records.floats_on.values() for row in each}),
         ):
