@@ -8,6 +8,8 @@ from collections.abc import Iterator
 from backends.drivers.ovs.match import Match, Part
 from backends.inspect.flows import role
 from backends.inspect.names import Names
+from backends.plan.firewall.ports import subport_number
+from backends.records.tables import Port
 from backends.records.security import AddressGroup, SecurityGroup
 
 _SENDING = 81  # up to here register 5 is the sender
@@ -69,6 +71,8 @@ def _part_words(part: Part, match: Match, bridge: str, table: int, names: Names)
             return f"in network {network.name}" if network else f"in zone {value}"
         case "reg7":
             return "come over an uplink" if value else "sent here"
+        case "dl_vlan" if (port := _subport(match, value, bridge, names)) is not None:
+            return f"{_vlan(part)}, which means {names.title(port)}"
         case "dl_vlan":
             network = names.vlans.get(value & 0xFFF)
             return _vlan(part) + (f" (network {network.name})" if network else "")
@@ -92,6 +96,13 @@ def _part_words(part: Part, match: Match, bridge: str, table: int, names: Names)
             return _PLAIN[name].format(shown) + owner
         case _:
             return _PLAIN[name].format(shown) if name in _PLAIN else part.text
+
+
+def _subport(match: Match, vlan: int, bridge: str, names: Names) -> Port | None:
+    """The trunk's subport that a tag means on this port."""
+    come = match.get("in_port")
+    number = subport_number(come.value, vlan & 0xFFF) if come is not None else 0
+    return names.plugged.get((bridge, number))
 
 
 def _is_ipv6(match: Match) -> bool:
@@ -139,6 +150,8 @@ def _action_words(action: str, bridge: str, table: int, names: Names) -> str:
         return f"fulfils part {found[2]} of {found[3]} of {name}"
     if action.startswith("ct("):
         return _track(action)
+    if action.startswith("clone("):
+        return f"with a copy: {action_words(action[6:-1], bridge, table, names)}"
     return _FIXED.get(action) or _pattern(action)
 
 
@@ -162,6 +175,11 @@ def _kind(group: SecurityGroup | AddressGroup) -> str:
 def _pattern(action: str) -> str:
     if found := re.fullmatch(r"set_field:(\w+)->vlan_vid", action):
         return f"make the VLAN {int(found[1], 0) & 0xFFF}"
+    if found := re.fullmatch(r"meter:(\d+)", action):
+        return f"drop what is above the limit of meter {found[1]}"
+    if found := re.fullmatch(r"set_field:(\w+)->(?:ip|nw)_dscp|mod_nw_tos:(\d+)", action):
+        mark = int(found[1], 0) if found[1] else int(found[2]) >> 2
+        return f"mark it with DSCP {mark}"
     if found := re.fullmatch(r"set_field:(\w+)->tun_id", action):
         return f"make the tunnel's id {int(found[1], 0)}"
     if found := re.fullmatch(r"CONTROLLER:(\d+)", action):

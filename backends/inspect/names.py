@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
-from backends.drivers.ovs.facts import IFACE_ID, OvsFacts
+from backends.drivers.ovs.facts import IFACE_ID, OvsFacts, OvsPort
 from backends.plan.firewall import groups, sets
+from backends.plan.firewall.ports import subport_number
 from backends.plan.firewall.zones import zone
 from backends.records.network import OWNER_INSTANCE
 from backends.records.router import FloatingIp, Router
@@ -92,6 +93,7 @@ def names(records: Records, facts: OvsFacts, settings: Settings) -> Names:
             port = records.ports.get(each.labels.get(IFACE_ID, ""))
             if port is not None:
                 found.plugged[each.bridge, each.ofport] = port
+                _subports(found, each, port)
     for network_id, vlan in records.vlans.items():
         network = records.networks.get(network_id)
         if network is not None:
@@ -111,6 +113,17 @@ def names(records: Records, facts: OvsFacts, settings: Settings) -> Names:
             if row.router_id and row.fixed_address:
                 found.fixed[row.router_id, row.fixed_address] = row
     return found
+
+
+def _subports(found: Names, plug: OvsPort, parent: Port) -> None:
+    """A trunk's subports have numbers of their own in register 5."""
+    trunk = found.records.trunks.get(parent.id)
+    for each in found.records.subports.get(trunk.id, ()) if trunk else ():
+        port = found.records.ports.get(each.port_id)
+        if port is not None:
+            place = plug.bridge, subport_number(plug.ofport, each.segmentation_id)
+            found.plugged[place] = port
+            found.interfaces[place] = f"{plug.name}, VLAN {each.segmentation_id}"
 
 
 def _conjunctions(found: Names) -> dict[int, SecurityGroup | AddressGroup]:

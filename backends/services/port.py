@@ -13,6 +13,7 @@ from backends.context import Change
 from backends.doom import doom_ports
 from backends.drivers.ovs.counters import Counters
 from backends.errors import NotFound, Refused
+from backends.plan.firewall.ports import subport_number
 from backends.records.host import HostRecord
 from backends.records.identity import Role
 from backends.records.network import OWNER_DHCP, OWNER_INSTANCE, Address, Network, Port
@@ -31,7 +32,7 @@ from backends.services.fixed_address import (
 from backends.services.network import Networks
 from backends.services.own_port import check_reaches, networks_of
 from backends.services.qos import put_on
-from backends.services.trunk import check_no_trunk
+from backends.services.trunk import check_no_trunk, places
 
 _MAC = re.compile(r"[0-9a-f]{2}(:[0-9a-f]{2}){5}")
 
@@ -146,6 +147,10 @@ class Ports(Service):
             for view in views
             if view.port.interface in plugged
         }
+        with self.context.reading() as session:
+            for id_, (interface, vlan) in places(session).items():
+                if interface in plugged and id_ in {view.port.id for view in views}:
+                    numbers[id_] = subport_number(plugged[interface].ofport, vlan)
         return {id_: counted[number] for id_, number in numbers.items() if number in counted}
 
     def set(

@@ -175,6 +175,19 @@ class Trunks(Service):
         return row
 
 
+def places(session: Session) -> dict[str, tuple[str, int]]:
+    """Where subports are: the parent's interface and the VLAN there, by the subport's id."""
+    query = (
+        select(Subport, Port)
+        .join(Trunk, col(Trunk.id) == col(Subport.trunk_id))
+        .join(Port, col(Port.id) == col(Trunk.port_id))
+    )
+    return {
+        each.port_id: (parent.interface, each.segmentation_id)
+        for each, parent in session.exec(query)
+    }
+
+
 def check_no_trunk(session: Session, port: Port) -> None:
     """Raises Refused `port.trunk` for the parent of a trunk."""
     row = session.exec(select(Trunk).where(Trunk.port_id == port.id)).first()

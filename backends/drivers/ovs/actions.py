@@ -259,6 +259,7 @@ _HANDLERS: dict[int, Callable[[bytes], str]] = {
     34: _conjunction,
     35: _track,
     36: _nat,
+    42: lambda raw: f"clone({','.join(actions(raw[16:]))})",
     43: lambda raw: "ct_clear",
     44: lambda raw: _resubmit(raw)[:-1] + ",ct)",
 }
