@@ -150,8 +150,7 @@ def test_a_shelved_one_frees_the_machine_and_comes_back(there: tuple[Lab, Cloud]
     _refused("instance.state", lambda: cloud.instances.start("vm"))
     lab.assert_in_order()
 
-    cloud.reshape.unshelve("vm")
-    guest = lab.guest(instance)
+    _again(guest, lambda: cloud.reshape.unshelve("vm"))
     assert _pattern(guest) == _PATTERN
     assert cloud.instances.row("vm").addresses == address
     lab.assert_in_order()
