@@ -13,6 +13,8 @@ from tests.real.lab import RANGE, Lab
 NETWORK, VOLUME, INSTANCE = "crash-net", "crash-disk", "crash-box"
 # A network without DHCP, whose converge does not need the bridge.
 BARE = "bare-net"
+# An instance that is off, an image of it, and a flavor with a larger disk.
+STILL, PICTURE, MORE = "crash-still", "crash-picture", "m1.more"
 OUTSIDE, INSIDE, ROUTER, PORT = "outside", "inside", "gate", "berth"
 
 
@@ -83,12 +85,30 @@ def unroute(cloud: Cloud) -> None:
             cloud.networks.delete(name)
 
 
+def grow(cloud: Cloud) -> None:
+    """An image of a stopped instance, and a larger disk for it."""
+    if not _there(cloud.images.show, PICTURE):
+        cloud.reshape.capture(STILL, PICTURE)
+    if not cloud.instances.show(STILL).previous:
+        cloud.reshape.resize(STILL, MORE)
+
+
+def shrink(cloud: Cloud) -> None:
+    """The disk it had before, and no image."""
+    if cloud.instances.show(STILL).previous:
+        cloud.reshape.revert(STILL)
+    if _there(cloud.images.show, PICTURE):
+        cloud.images.delete(PICTURE)
+
+
 SCRIPTS: dict[str, Callable[[Cloud], None]] = {
     "launch": launch,
     "delete": delete,
     "fail": fail,
     "route": route,
     "unroute": unroute,
+    "grow": grow,
+    "shrink": shrink,
 }
 
 
