@@ -20,7 +20,7 @@ from backends.journal import AT_WORK, Journal, units_of
 from backends.plan.plan import Plan, UnitPlan
 from backends.records import snapshot
 from backends.records.base import now
-from backends.records.network import OWNER_GATEWAY, Port
+from backends.records.network import OWNER_GATEWAY, OWNER_ROUTER, Port
 from backends.records.operation import Operation, Outcome
 from backends.records.store import Store
 from backends.records.unit import Kind, Unit
@@ -78,7 +78,7 @@ def following(session: Session, verb: str, units: Iterable[Unit], host: str) -> 
     """What has to be converged with these units.
 
     The firewall, where they move ports; the networks of routers and of instances that change, as
-    guests ask there for their metadata.
+    guests ask there for their metadata; the routers that advertise a subnet that changes.
     """
     units = list(units)
     devices = [unit.id for unit in units if unit.kind is Kind.ROUTER]
@@ -90,6 +90,12 @@ def following(session: Session, verb: str, units: Iterable[Unit], host: str) -> 
             col(Port.device_id).in_(devices), col(Port.device_owner) != OWNER_GATEWAY
         )
         found += [Unit(Kind.NETWORK, id_) for id_ in session.exec(query)]
+    if verb.startswith("subnet."):
+        networks = [unit.id for unit in units if unit.kind is Kind.NETWORK]
+        gates = select(Port.device_id).where(
+            col(Port.network_id).in_(networks), Port.device_owner == OWNER_ROUTER
+        )
+        found += [Unit(Kind.ROUTER, id_) for id_ in session.exec(gates)]
     if any(unit.kind in _PLUGGING for unit in units):
         found.append(Unit(Kind.FIREWALL, host))
     return found

@@ -9,7 +9,7 @@ from backends.drivers.labels.steps import RemoveLabel, WriteLabel
 from backends.drivers.namespaces.steps import AddNamespace, RemoveNamespace
 from backends.drivers.ovs.steps import RemovePort
 from backends.drivers.step import Step
-from backends.plan import inner, labels, metadata
+from backends.plan import inner, labels, metadata, subnet_modes
 from backends.plan.plan import UnitPlan
 from backends.records.network import OWNER_DHCP
 from backends.records.snapshot import Records
@@ -86,19 +86,24 @@ def dhcp_files(
                 (route["destination"], route["nexthop"]) for route in subnet.host_routes
             ),
             metadata=own.get(subnet.id, "") if subnet.id in far else "",
+            leases=subnet_modes.leases(subnet),
         )
         for subnet in sorted(served, key=lambda each: each.id)
+        if subnet_modes.is_served(subnet)
     )
-    ids = {subnet.id for subnet in served}
     hosts = tuple(
         DhcpHost(
             mac=each.mac,
             addresses=tuple(
                 (address.subnet_id, address.address)
                 for address in records.addresses.get(each.id, ())
-                if address.subnet_id in ids
             ),
             hostname=_hostname(each, records),
+            tag=f"port-{each.id}",
+            options=tuple(
+                (option["opt_name"], option["opt_value"], int(option["ip_version"]))
+                for option in each.extra_dhcp_opts
+            ),
         )
         for each in records.ports_on.get(network.id, ())
         if each.id != port.id and not each.absent
@@ -110,12 +115,19 @@ def dhcp_files(
             mtu=network.mtu,
             subnets=subnets,
             hosts=hosts,
-            domain=DNS_DOMAIN,
+            domain=domain_of(network),
         )
     )
 
 
+def domain_of(network: Network) -> str:
+    """The domain of the names of its ports."""
+    return network.dns_domain or DNS_DOMAIN
+
+
 def _hostname(port: Port, records: Records) -> str:
+    if port.dns_name:
+        return port.dns_name
     instance = records.instances.get(port.device_id)
     if instance is not None:
         return instance.hostname

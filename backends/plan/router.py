@@ -30,6 +30,7 @@ from backends.drivers.ovs.steps import RemovePort
 from backends.drivers.step import Step
 from backends.plan import inner, labels, metadata, nat
 from backends.plan.plan import UnitPlan
+from backends.plan.subnet_modes import advertised
 from backends.records.network import OWNER_GATEWAY
 from backends.records.snapshot import Records
 from backends.records.tables import Port, Router, Subnet
@@ -173,12 +174,12 @@ def _advertise(
 ) -> Iterator[Step]:
     prefixes = tuple(
         Prefix(
-            subnet.id, port.interface, subnet.cidr, subnet.enable_dhcp,
+            subnet.id, port.interface, subnet.cidr, advertised(subnet),
             tuple(each for each in subnet.dns_nameservers if ":" in each),
         )
         for port in sorted(ports, key=lambda each: each.id)
         for subnet in _subnets(port, records)
-        if port.device_owner != OWNER_GATEWAY and subnet.ip_version == 6
+        if port.device_owner != OWNER_GATEWAY and advertised(subnet)
     )  # fmt: skip
     found = facts.advertising.get(router.id)
     if not prefixes:

@@ -20,6 +20,28 @@ def address_mode(subnet: Subnet) -> str:
     return given or (STATEFUL if subnet.enable_dhcp else SLAAC)
 
 
+def leases(subnet: Subnet) -> bool:
+    """Whether our DHCP server gives addresses of the subnet, and not options alone."""
+    return subnet.ip_version == 4 or address_mode(subnet) == STATEFUL
+
+
+def is_served(subnet: Subnet) -> bool:
+    """Whether our DHCP server answers for the subnet at all.
+
+    Not where guests need none, and not where only routers were given a mode: then the server is
+    somebody else's.
+    """
+    if subnet.ip_version == 4 or not subnet.enable_dhcp:
+        return subnet.enable_dhcp
+    foreign = subnet.ipv6_ra_mode is not None and subnet.ipv6_address_mode is None
+    return not foreign and address_mode(subnet) != SLAAC
+
+
+def makes_own(subnet: Subnet) -> bool:
+    """Whether a guest makes its address itself, of what is advertised (RFC 4862)."""
+    return address_mode(subnet) in (SLAAC, STATELESS)
+
+
 def advertised(subnet: Subnet) -> str:
     """What our routers say in their advertisements; empty where another's does (RFC 4861)."""
     if subnet.ip_version == 4 or (subnet.ipv6_address_mode and not subnet.ipv6_ra_mode):

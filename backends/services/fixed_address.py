@@ -8,9 +8,11 @@ from dataclasses import dataclass
 from sqlmodel import Session, col, select
 
 from backends.errors import Refused
+from backends.plan.subnet_modes import makes_own
 from backends.records.network import Address, Network, Port, Subnet
 from backends.records.router import FloatingIp
 from backends.services import addresses
+from backends.services.subnet_mode import made_only
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,14 +28,20 @@ def take_address(
 ) -> Address:
     """Give a port an address of a subnet. Within a write transaction, thus exactly once.
 
-    Only a router (`gateway`) can have the subnet's gateway address. Without DHCP, an IPv6 address
-    that nobody asked for is the one that the guest makes itself.
+    Only a router (`gateway`) can have the subnet's gateway address. Where guests make their IPv6
+    addresses themselves, one that nobody asked for is that one.
 
-    Raises Refused `network.address.exhausted`, `.outside`, `.taken`.
+    Raises Refused `network.address.exhausted`, `.outside`, `.taken`, `.automatic`.
     """
     taken = set(session.exec(select(Address.address).where(Address.subnet_id == subnet.id)))
-    if wanted is None and not subnet.enable_dhcp:
-        wanted = addresses.made_of(port.mac, addresses.parse_network(subnet.cidr))
+    if makes_own(subnet):
+        made = addresses.made_of(port.mac, addresses.parse_network(subnet.cidr))
+        if wanted is not None and wanted != made and made_only(subnet) and not gateway:
+            raise Refused(
+                "network.address.automatic",
+                f"guests make their own addresses of {subnet.cidr}; name the subnet alone",
+            )
+        wanted = wanted or made
     if wanted is None:
         pools = [
             (addresses.parse_address(pool["start"]), addresses.parse_address(pool["end"]))

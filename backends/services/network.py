@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 
 from sqlmodel import Session, col, select
 
@@ -25,6 +24,7 @@ from backends.records.network import (
 from backends.records.unit import Kind, Unit
 from backends.services import addresses, quota
 from backends.services.base import Service, check_absent, compose, find, good_name, good_text, own
+from backends.services.dns_name import good_dns_domain
 from backends.services.mtu import good_mtu
 from backends.services.own_port import instances_on
 from backends.services.provider import (
@@ -43,9 +43,12 @@ from backends.services.subnet import (
     gateway_of,
     give_dhcp_address,
     range_of,
+    route_of,
     subnet_row,
     take_dhcp_address,
 )
+from backends.services.subnet_mode import check_modes
+from backends.services.unrouted import check_unrouted
 from backends.settings import Settings
 
 __all__ = ["Networks", "NewSubnet", "require_external"]
@@ -65,6 +68,7 @@ class Networks(Service):
         provider: Provider | None = None,
         port_security: bool = True,
         qos_policy: str | None = None,
+        dns_domain: str = "",
     ) -> Network:
         """A new network, and its VLAN on each host.
 
@@ -99,6 +103,7 @@ class Networks(Service):
                 ),
                 host=self.context.settings.host,
                 description=good_text(description, "description"),
+                dns_domain=good_dns_domain(dns_domain),
             )
             if qos_policy is None:
                 row.qos_policy_id = default_of(session, row.project_id)
@@ -138,8 +143,9 @@ class Networks(Service):
         port_security: bool | None = None,
         admin_state_up: bool | None = None,
         qos_policy: str | None = None,
+        dns_domain: str | None = None,
     ) -> Network:
-        """Change a network's name, description or MTU.
+        """Change a network's name, description, MTU or the domain of its ports' names.
 
         Nothing passes one that is not up (`admin_state_up`), and its guests see no link. Its ports
         have its `qos_policy` unless they have their own; an empty one takes it away.
@@ -160,6 +166,8 @@ class Networks(Service):
                 row.description = good_text(description, "description")
             if mtu is not None:
                 row.mtu = good_mtu(change.session, mtu, row.network_type)
+            if dns_domain is not None:
+                row.dns_domain = good_dns_domain(dns_domain)
             if port_security is not None:
                 row.port_security = port_security
             if qos_policy is not None:
@@ -223,7 +231,7 @@ class Networks(Service):
             check_no_overlap(session, network, cidr)
             row = subnet_row(new, network, cidr, pool)
             if network.external and network.network_type == "flat" and row.gateway_ip:
-                self._check_unrouted(cidr)
+                check_unrouted(self.context.machine, cidr)
             session.add(row)
             session.flush()
             if new.dhcp:
@@ -261,6 +269,7 @@ class Networks(Service):
         dns: Sequence[str] | None = None,
         dhcp: bool | None = None,
         gateway: str | None = None,
+        host_routes: Sequence[tuple[str, str]] | None = None,
     ) -> Subnet:
         """Change a subnet; running guests learn it when they renew their lease."""
         self.caller.require(Role.MEMBER, "change a subnet")
@@ -271,11 +280,15 @@ class Networks(Service):
             row.name = row.name if name is None else good_name(name)
             if dns is not None:
                 row.dns_nameservers = [str(addresses.parse_address(text)) for text in dns]
+            if host_routes is not None:
+                row.host_routes = [route_of(to, hop) for to, hop in host_routes]
             if gateway is not None:
                 check_gateway_free(session, row)
                 found = gateway_of(gateway, addresses.parse_network(row.cidr))
                 row.gateway_ip = str(found) if found else None
             if dhcp is not None and dhcp != row.enable_dhcp:
+                cidr = addresses.parse_network(row.cidr)
+                check_modes(row.ipv6_ra_mode, row.ipv6_address_mode, cidr, dhcp)
                 row.enable_dhcp = dhcp
                 network = session.get_one(Network, row.network_id)
                 if dhcp:
@@ -346,23 +359,6 @@ class Networks(Service):
         """What lies on a physical network concerns the host's external bridge."""
         if network.physical_network:
             change.touch(Unit(Kind.HOST, self.context.settings.host))
-
-    def _check_unrouted(self, cidr: addresses.IPNetwork) -> None:
-        """The host becomes a member of the network, and must not be of another with that range."""
-        for text in (*self.context.machine.namespaces.host_routes(), *self._nameservers()):
-            other = addresses.parse_destination(text)
-            if other.version == cidr.version and other.overlaps(cidr):
-                raise Refused(
-                    "network.subnet.routed",
-                    f"this host reaches {other} elsewhere already; give {cidr} another range,"
-                    " or `--gateway none`",
-                )
-
-    def _nameservers(self) -> Sequence[str]:
-        """The host's own name servers (resolv.conf(5)), which may lie behind its default route."""
-        text = self.context.machine.host.read_text(Path("/etc/resolv.conf")) or ""
-        lines = [line.split() for line in text.splitlines() if len(line.split()) > 1]
-        return [line[1].partition("%")[0] for line in lines if line[:1] == ["nameserver"]]
 
     def require_own(self, session: Session, ref: str) -> Network:
         """A network the caller may change. Raises NotFound, Refused `right.missing`."""

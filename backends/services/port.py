@@ -23,6 +23,8 @@ from backends.records.unit import Kind, Unit
 from backends.services import addresses, quota
 from backends.services.allowed_address import AddressPair, parse
 from backends.services.base import Service, check_absent, find, good_name
+from backends.services.dhcp_option import DhcpOption, merged
+from backends.services.dns_name import good_dns_name
 from backends.services.fixed_address import (
     FixedAddress,
     fixed_addresses,
@@ -59,11 +61,14 @@ class Ports(Service):
         groups: Sequence[str] | None = None,
         qos_policy: str | None = None,
         host: str = "",
+        dns_name: str = "",
+        options: Sequence[DhcpOption] = (),
     ) -> Port:
         """A new, free port; on a `host` where the cloud's admin will plug something by hand.
 
-        Raises Refused `network.address.*`, `port.mac.*`, `network.elsewhere`; NotFound
-        `host.not_found`.
+        `dns_name` is what DNS calls it, `options` what DHCP tells its guest besides the subnet's.
+        Raises Refused `network.address.*`, `port.mac.*`, `port.dhcp_option.*`, `dns.name`,
+        `network.elsewhere`; NotFound `host.not_found`.
         """
         self.caller.require(Role.MEMBER, "create a port")
         if host:
@@ -76,6 +81,8 @@ class Ports(Service):
                 session, row_network, name=name, fixed=fixed, mac=mac, groups=groups, owner=""
             )
             put_on(session, port, qos_policy, self)
+            port.dns_name = good_dns_name(dns_name)
+            port.extra_dhcp_opts = merged([], options)
             if host:
                 _bind(session, port, host)
             unit = Unit(Kind.NETWORK, row_network.id)
@@ -165,14 +172,17 @@ class Ports(Service):
         fixed: Sequence[FixedAddress] | None = None,
         qos_policy: str | None = None,
         host: str | None = None,
+        dns_name: str | None = None,
+        options: Sequence[DhcpOption] | None = None,
     ) -> Port:
         """Change a port: its name, groups, addresses, whom it may be, if it is filtered and up.
 
         `fixed` are all its addresses. One that is down passes nothing, and its guest sees no link.
-        An empty `qos_policy` takes its own away: then its network's holds.
+        An empty `qos_policy` takes its own away: then its network's holds. `options` are DHCP's
+        that change; one with an empty value is taken away.
         `allowed` and `port_security` are for the network's owner and the cloud's admin.
         Raises Refused `port.security.groups`, `port.allowed_address.*`, `port.forbidden`,
-        `network.address.*`, NotFound `qos.not_found`.
+        `network.address.*`, `port.dhcp_option.*`, `dns.name`, NotFound `qos.not_found`.
         """
         self.caller.require(Role.MEMBER, "change a port")
         if host is not None:
@@ -201,6 +211,10 @@ class Ports(Service):
                 put_on(session, port, qos_policy, self)
             if host is not None:
                 _bind(session, port, host)
+            if dns_name is not None:
+                port.dns_name = good_dns_name(dns_name)
+            if options is not None:
+                port.extra_dhcp_opts = merged(port.extra_dhcp_opts, options)
             if pairs is not None:
                 port.allowed_address_pairs = pairs
             if port_security is not None:

@@ -12,6 +12,7 @@ from backends.records.network import OWNER_DHCP, OWNER_ROUTER, Address, Network,
 from backends.records.subnet_pool import SubnetPool
 from backends.services import addresses
 from backends.services.base import good_name
+from backends.services.subnet_mode import check_modes
 from backends.services.subnet_pool import cut, default_pool, require_pool
 
 
@@ -21,6 +22,7 @@ class NewSubnet:
 
     Its range is `cidr`, or is cut from `subnet_pool` (or the default one of the IP version), with
     `prefix_length` bits where the pool's own length is not wanted.
+    `ra_mode` and `address_mode` are of IPv6, as plan.subnet_modes has them.
     """
 
     network: str
@@ -35,6 +37,8 @@ class NewSubnet:
     subnet_pool: str = ""
     use_default_pool: bool = False
     prefix_length: int | None = None
+    ra_mode: str | None = None
+    address_mode: str | None = None
 
 
 def gateway_of(text: str, cidr: addresses.IPNetwork) -> addresses.IPAddress | None:
@@ -88,8 +92,12 @@ def range_of(
 def subnet_row(
     new: NewSubnet, network: Network, cidr: addresses.IPNetwork, pool: SubnetPool | None
 ) -> Subnet:
-    """The record of a new subnet. Raises Refused `network.address.*`, `network.pool.invalid`."""
+    """The record of a new subnet.
+
+    Raises Refused `network.address.*`, `network.pool.invalid`, `subnet.mode.invalid`.
+    """
     gateway = gateway_of(new.gateway, cidr)
+    check_modes(new.ra_mode, new.address_mode, cidr, new.dhcp)
     pools = (
         addresses.parse_pools(new.pools, cidr)
         if new.pools
@@ -107,6 +115,8 @@ def subnet_row(
         dns_nameservers=[str(addresses.parse_address(text)) for text in new.dns],
         allocation_pools=[{"start": str(a), "end": str(b)} for a, b in pools],
         host_routes=[route_of(destination, hop) for destination, hop in new.host_routes],
+        ipv6_ra_mode=new.ra_mode,
+        ipv6_address_mode=new.address_mode,
     )
 
 

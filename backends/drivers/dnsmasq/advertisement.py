@@ -10,19 +10,23 @@ from pathlib import Path
 from backends.drivers.dnsmasq.config import CONFIG, HOSTS, LEASES, PID
 from backends.drivers.dnsmasq.steps import Files
 
+# dnsmasq's words for Neutron's.
+_MODES = {"slaac": "ra-only", "dhcpv6-stateless": "ra-stateless", "dhcpv6-stateful": "static"}
+
 
 @dataclass(frozen=True, slots=True)
 class Prefix:
     """An IPv6 subnet on a router's interface.
 
-    `managed` says that guests ask their network's DHCP server for the address, else they make one
-    themselves (RFC 4862).
+    `mode` is what they advertise of it, in Neutron's words. With `dhcpv6-stateful` guests ask their
+    network's DHCP server for an address, else they make one themselves (RFC 4862); with
+    `dhcpv6-stateless` they ask it for all else.
     """
 
     subnet_id: str
     interface: str
     cidr: str
-    managed: bool
+    mode: str
     dns: tuple[str, ...] = ()
 
 
@@ -44,7 +48,7 @@ def _config(folder: Path, prefixes: tuple[Prefix, ...]) -> Iterator[str]:
     yield "dhcp-ignore=tag:!known"
     for each in prefixes:
         net = ip_network(each.cidr)
-        mode = "static" if each.managed else "ra-only"
+        mode = _MODES[each.mode]
         tag = f"subnet-{each.subnet_id}"
         yield f"dhcp-range=set:{tag},{net.network_address},{mode},{net.prefixlen}"
         if each.dns:

@@ -12,6 +12,7 @@ from ipaddress import IPv4Network, ip_network
 from pathlib import Path
 from typing import NamedTuple
 
+from backends.drivers.dnsmasq import dhcp_options
 from backends.drivers.dnsmasq.steps import Files
 from backends.settings import METADATA_ADDRESS
 
@@ -34,7 +35,8 @@ _LABEL = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
 class DhcpSubnet:
     """A subnet with DHCP. `host_routes` are pairs of destination (CIDR) and next hop.
 
-    `metadata` is the next hop to the metadata service, where that is not the gateway.
+    `metadata` is the next hop to the metadata service, where that is not the gateway. `leases` is
+    false where addresses are the guests' own, and only options are told (RFC 8415, 6.1).
     """
 
     id: str
@@ -43,6 +45,7 @@ class DhcpSubnet:
     dns: tuple[str, ...] = ()
     host_routes: tuple[tuple[str, str], ...] = ()
     metadata: str = ""
+    leases: bool = True
 
     @property
     def ip_version(self) -> int:
@@ -50,11 +53,16 @@ class DhcpSubnet:
 
 
 class DhcpHost(NamedTuple):
-    """A port that may ask. `addresses` are pairs of subnet id and address."""
+    """A port that may ask. `addresses` are pairs of subnet id and address.
+
+    `options` are its own besides its subnets': name, value and IP version; then `tag` is its mark.
+    """
 
     mac: str
     addresses: tuple[tuple[str, str], ...]
     hostname: str = ""
+    tag: str = ""
+    options: tuple[tuple[str, str, int], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,10 +90,10 @@ def build(network: DhcpNetwork) -> Files:
 
 def leasable(hosts: str) -> frozenset[tuple[str, str]]:
     """The pairs of MAC and address in the text of a hosts file."""
-    pairs = set()
+    pairs: set[tuple[str, str]] = set()
     for line in hosts.splitlines():
-        mac, address, *_ = line.split(",")
-        pairs.add((mac, address.strip("[]")))
+        mac, *words = (word for word in line.split(",") if not word.startswith("set:"))
+        pairs.update((mac, word.strip("[]")) for word in words[:1])
     return frozenset(pairs)
 
 
@@ -118,7 +126,7 @@ def _config(network: DhcpNetwork) -> Iterator[str]:
     yield f"domain={network.domain}"
     yield f"local=/{network.domain}/"
     addresses = sum(ip_network(each.cidr).num_addresses for each in network.subnets)
-    yield f"dhcp-lease-max={min(addresses, _MOST_LEASES)}"
+    yield f"dhcp-lease-max={max(1, min(addresses, _MOST_LEASES))}"
     yield f"dhcp-option-force=option:mtu,{network.mtu}"
     for subnet in network.subnets:
         net = ip_network(subnet.cidr)
@@ -130,14 +138,17 @@ def _config(network: DhcpNetwork) -> Iterator[str]:
 
 def _hosts_and_names(network: DhcpNetwork) -> tuple[list[str], list[str]]:
     """Who may lease what; and a hosts(5) file, as names resolve before their guest has asked."""
-    served = {subnet.id for subnet in network.subnets}
+    served = {subnet.id: subnet.leases for subnet in network.subnets}
     hosts, names = [], []
-    for mac, addresses, hostname in network.hosts:
-        for subnet_id, address in addresses:
-            name = dns_label(hostname, address)
+    for host in network.hosts:
+        who = host.mac.lower() + (f",set:{host.tag}" if host.options else "")
+        for subnet_id, address in host.addresses:
+            name = dns_label(host.hostname, address)
             names.append(f"{address} {name}.{network.domain} {name}")
-            if subnet_id in served:
-                hosts.append(f"{mac.lower()},{_bracketed(address)},{name}")
+            if served.get(subnet_id):
+                hosts.append(f"{who},{_bracketed(address)},{name}")
+            elif subnet_id in served and host.options:
+                hosts.append(who)
     return hosts, names
 
 
@@ -148,6 +159,9 @@ def _options(network: DhcpNetwork) -> Iterator[str]:
             yield from _options6(network, subnet, prefix)
         else:
             yield from _options4(network, subnet, prefix)
+    for host in network.hosts:
+        for name, value, version in host.options:
+            yield dhcp_options.line(host.tag, name, value, version)
 
 
 def _options4(network: DhcpNetwork, subnet: DhcpSubnet, prefix: str) -> Iterator[str]:
