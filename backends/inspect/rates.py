@@ -1,17 +1,19 @@
-"""How fast bytes pass the interfaces of this host."""
+"""How fast bytes pass the interfaces of this host, and those in routers' namespaces."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 import psutil
 
+from backends.drivers.namespaces.links import read_links
+
 
 @dataclass(frozen=True, slots=True)
 class Counters:
-    """Bytes that each interface has received and sent so far, as the host sees it (psutil)."""
+    """Bytes that each interface has received and sent so far, as the switch sees it."""
 
     at: float = 0.0
     bytes: Mapping[str, tuple[int, int]] = field(default_factory=dict)
@@ -34,10 +36,15 @@ class Counters:
         return found
 
 
-def read() -> Counters:
-    """The counters now, from the kernel in one go."""
+def read(namespaces: Iterable[str] = ()) -> Counters:
+    """The counters now, of the host's interfaces and of those in these namespaces.
+
+    The switch itself cannot tell of an interface that was moved into a namespace. What is sent in
+    there is what the switch receives. Nothing is started for it.
+    """
     found = psutil.net_io_counters(pernic=True, nowrap=False)
-    return Counters(
-        time.monotonic(),
-        {name: (each.bytes_recv, each.bytes_sent) for name, each in found.items()},
-    )
+    counted = {name: (each.bytes_recv, each.bytes_sent) for name, each in found.items()}
+    for namespace in namespaces:
+        for name, carried in read_links(namespace).items():
+            counted.setdefault(name, (carried.sent, carried.received))
+    return Counters(time.monotonic(), counted)

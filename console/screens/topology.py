@@ -10,6 +10,7 @@ from textual.app import ComposeResult
 from backends.errors import Refused
 from backends.inspect import rates
 from backends.inspect.topology import INSTANCE, NETWORK, ROUTER, Node, Topology
+from backends.settings import router_namespace
 from console.beside import beside
 from console.screens.panel import Panel
 from console.widgets.lines import Lines, plain_line
@@ -79,7 +80,8 @@ class TopologyPanel(Panel):
             beside(self, self._count)
 
     def _count(self) -> Message:
-        return self.Counted(0.0, rates.read(), None)
+        routers = (router_namespace(node.id) for node in self._found.of_kind(ROUTER))
+        return self.Counted(0.0, rates.read(routers), None)
 
     def on_topology_panel_counted(self, message: Counted) -> None:
         """Rates since the last count; where nothing flows, nothing is drawn."""

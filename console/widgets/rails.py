@@ -14,7 +14,7 @@ hangs on them. Pure.
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
 from backends.inspect.topology import INSTANCE, NETWORK, ROUTER, Edge, Node, Topology
 from console.widgets import words
@@ -42,8 +42,9 @@ def draw(
 ) -> list[TextLine]:
     """The lines. Each has the key `network:ID`, `router:ID`, `instance:ID` or `fold:ID`.
 
-    `rates` are bytes a second by interface, to and from the guest; `busy` are the ids of what an
-    operation is at work on, which is no drift.
+    `rates` are bytes a second by interface, to and from its device; a router's line tells those of
+    its way out, a network's those of the routers on it. `busy` are the ids of what an operation is
+    at work on, which is no drift.
     """
     return list(_Drawing(topology, unfolded, rates or {}, busy).lines())
 
@@ -169,6 +170,7 @@ class _Drawing:
         spans += [
             (f" {node.name}", "strong"),
             (f"  {self._said(node)}", "dim"),
+            (self._passing(node), "good"),
             ("  ≠ drift" if differs else "", "bad"),
         ]
         return TextLine(tuple(span for span in spans if span[0]), f"{node.kind}:{node.id}")
@@ -251,8 +253,26 @@ class _Drawing:
         return TextLine(tuple(span for span in spans if span[0]), f"instance:{guest.id}")
 
     def _flow(self, guest: Node) -> str:
-        found = [self._rates.get(edge.interface, (0.0, 0.0)) for edge in self._order.on[guest.id]]
+        return self._flowing(self._order.on[guest.id])
+
+    def _passing(self, node: Node) -> str:
+        """What passes a router's way out, or between a network and the routers on it."""
+        if node.kind == ROUTER:
+            return self._flowing([edge for edge in self._order.on[node.id] if edge.outside])
+        inside = (
+            edge
+            for router in self._order.near[node.id]
+            for edge in self._order.on[router]
+            if edge.network == node.id and not edge.outside
+        )
+        return self._flowing(inside, turned=True)
+
+    def _flowing(self, edges: Iterable[Edge], *, turned: bool = False) -> str:
+        """Their rates together: to the device and from it, or the other way round."""
+        found = [self._rates.get(edge.interface, (0.0, 0.0)) for edge in edges]
         down, up = sum(each[0] for each in found), sum(each[1] for each in found)
+        if turned:
+            down, up = up, down
         if down < FLOWS and up < FLOWS:
             return ""
         said = [

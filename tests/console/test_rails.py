@@ -72,6 +72,19 @@ def test_what_flows_stands_on_the_edge() -> None:
     assert "↓" not in picture(nodes, edges, rates={"tap1": (0.5, 0.0)})[1]
 
 
+def test_what_passes_a_router_stands_on_its_way_out_and_on_its_networks() -> None:
+    gate = Node(ROUTER, "r", "gate", "p")
+    nodes = [net("x", "public", external=True), gate, net("a", "front")]
+    edges = [Edge("r", "x", "qg-1", outside=True), Edge("r", "a", "qr-1")]
+    # The router is sent 2048 and sends 100 outside; into the network it sends what it got there.
+    rates = {"qg-1": (2048.0, 100.0), "qr-1": (100.0, 2048.0)}
+    assert picture(nodes, edges, rates=rates) == [
+        " ║── public",
+        " ╙──◆── gate    ↓2.0 KiB/s ↑100 B/s",
+        "    └──╌── front    ↓2.0 KiB/s ↑100 B/s",
+    ]
+
+
 def test_many_instances_are_folded_until_they_are_asked_for() -> None:
     def drawn(count: int, unfolded: set[str]) -> list[str]:
         nodes = [net("a", "front"), *(guest(str(n), f"w{n}") for n in range(count - 1)),

@@ -31,14 +31,17 @@ _NEW_NET = 0x40000000
 _TIMEOUT = 30.0
 
 
-def connect(namespace: str = "", *, groups: int = 0, room: int = 0) -> socket.socket:
+def connect(
+    namespace: str = "", *, groups: int = 0, room: int = 0, protocol: int = _NETFILTER
+) -> socket.socket:
     """A netfilter socket in a named network namespace; the process's own where it is empty.
 
-    `groups` are multicast groups as bits; `room` is its receive buffer in bytes.
+    `groups` are multicast groups as bits; `room` is its receive buffer in bytes; `protocol` is
+    another of netlink(7).
     Raises MachineFailed `namespace.missing`, `conntrack.unreachable`.
     """
     try:
-        made = _connect_inside(namespace) if namespace else _connect()
+        made = _connect_inside(namespace, protocol) if namespace else _connect(protocol)
         if room:
             force = getattr(socket, "SO_RCVBUFFORCE", 33)  # beyond rmem_max, as root may
             made.setsockopt(socket.SOL_SOCKET, force, room)
@@ -51,18 +54,18 @@ def connect(namespace: str = "", *, groups: int = 0, room: int = 0) -> socket.so
     return made
 
 
-def _connect() -> socket.socket:
-    return socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, _NETFILTER)
+def _connect(protocol: int) -> socket.socket:
+    return socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, protocol)
 
 
-def _connect_inside(namespace: str) -> socket.socket:
+def _connect_inside(namespace: str, protocol: int) -> socket.socket:
     """A socket stays in the namespace it was made in: a thread enters that, and ends."""
     made: list[socket.socket | OSError] = []
 
     def enter() -> None:
         try:
             _enter(_NAMES / namespace)
-            made.append(_connect())
+            made.append(_connect(protocol))
         except OSError as error:
             made.append(error)
 
