@@ -40,6 +40,8 @@ _VDI_TYPE = 0x4C
 _VDI_DIFFERENTIAL = 4
 _VDI_LINKS = (0x1A8, 0x1C8)
 _VDI_SIZE = 0x170
+# Where the data begins, a block's size, how many there are.
+_VDI_DATA = (0x158, 0x178, 0x184)
 
 # "Virtual Hard Disk Image Format Specification", Microsoft 2006.
 _VHD = b"conectix"
@@ -128,6 +130,9 @@ def _check_vdi(head: bytes, size: int) -> None:
     if any(head[slice(*_VDI_LINKS)]):
         raise backing("a VDI with a parent")
     check_virtual_size(int.from_bytes(head[_VDI_SIZE : _VDI_SIZE + 8], "little"))
+    data, block, blocks = (int.from_bytes(head[at : at + 4], "little") for at in _VDI_DATA)
+    if data + block * blocks > size:
+        raise truncated("header")
 
 
 def _check_vhd(head: bytes, tail: bytes) -> None:
@@ -138,6 +143,8 @@ def _check_vhd(head: bytes, tail: bytes) -> None:
         if int.from_bytes(footer[_VHD_TYPE : _VHD_TYPE + 4], "big") == _VHD_DIFFERENCING:
             raise backing("a differencing VHD")
         check_virtual_size(int.from_bytes(footer[_VHD_SIZE : _VHD_SIZE + 8], "big"))
+    if not tail.startswith(_VHD):
+        raise truncated("header")
 
 
 def _check_vhdx(size: int, read: Reader) -> None:

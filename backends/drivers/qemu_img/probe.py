@@ -18,7 +18,7 @@ _INFO_SECONDS = 40.0
 _CHECK_CPU = 600
 _CHECK_MEMORY = 4 << 30
 _CHECK_SECONDS = 900.0
-_CHECKED = frozenset(("qcow2", "vdi", "vhdx"))
+_CHECKED = frozenset(("qcow2", "vdi", "vhdx", "vmdk"))
 _LEAKS_ONLY = 3
 
 

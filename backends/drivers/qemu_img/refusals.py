@@ -6,6 +6,9 @@ from backends.errors import Refused
 
 # The largest disk that an image may have, and the largest file that is taken, in bytes.
 LARGEST = 64 << 40
+# The same of a file that somebody brings who is not the cloud's admin: a file of holes costs
+# nothing to make, and reading it takes as long as if it held something.
+LARGEST_OF_MEMBERS = 1 << 40
 
 
 def check_virtual_size(size: int) -> None:

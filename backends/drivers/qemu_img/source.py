@@ -9,7 +9,7 @@ from typing import BinaryIO, Protocol
 
 from backends.drivers.qemu_img import web
 from backends.drivers.qemu_img.person import check_plain, open_as
-from backends.drivers.qemu_img.refusals import LARGEST, too_large
+from backends.drivers.qemu_img.refusals import LARGEST, LARGEST_OF_MEMBERS, too_large
 from backends.drivers.qemu_img.steps import UPLOAD
 from backends.errors import MachineFailed, Refused
 
@@ -21,10 +21,12 @@ class Source(Protocol):
     """Bytes to read. `total` is None where it is not known.
 
     `identity` changes when the content does; where it is not empty, reading can begin anywhere.
+    `largest` is how many bytes are taken of it.
     """
 
     total: int | None
     identity: str
+    largest: int
 
     def skip(self, offset: int) -> None:
         """Go on at this offset; only before the first read."""
@@ -57,13 +59,17 @@ def open_source(source: str, uid: int | None, upload: BinaryIO | None = None) ->
             "image.source.invalid",
             "an image comes from an absolute path, or from a URL that begins http:// or https://",
         )
-    if found.total is not None and found.total > LARGEST:
+    found.largest = LARGEST if uid is None else LARGEST_OF_MEMBERS
+    if found.total is not None and found.total > found.largest:
         found.close()
-        raise too_large(f"the image has {found.total} bytes; at most {LARGEST >> 40} TiB are taken")
+        most = found.largest >> 40
+        raise too_large(f"the image has {found.total} bytes; at most {most} TiB are taken")
     return found
 
 
 class _File:
+    largest = LARGEST
+
     def __init__(self, path: str, uid: int | None) -> None:
         descriptor = open_as(uid, path, os.O_RDONLY)
         check_plain(descriptor, path, "image.source.invalid", devices=uid is None)
@@ -89,6 +95,7 @@ class _File:
 
 
 class _Upload:
+    largest = LARGEST
     identity = ""
     total: int | None = None
 
@@ -114,6 +121,8 @@ class _Upload:
 
 class _Url:
     """A download that goes on where it broke off, as long as the server has the same file."""
+
+    largest = LARGEST
 
     def __init__(self, url: str, *, own: bool) -> None:
         self._url, self._own = url, own

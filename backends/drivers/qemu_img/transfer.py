@@ -8,7 +8,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
-from backends.drivers.qemu_img.refusals import LARGEST, too_large
+from backends.drivers.qemu_img.refusals import too_large
 from backends.drivers.qemu_img.source import Source
 from backends.drivers.step import Progress
 from backends.errors import MachineFailed
@@ -124,8 +124,8 @@ def _copy(source: Source, descriptor: int, hashing: Hashing, progress: Progress)
     while chunk := source.read(_CHUNK):
         offset = hashing.size
         hashing.update(chunk)
-        if hashing.size > LARGEST:
-            raise too_large(f"more than {LARGEST >> 40} TiB came, and no end")
+        if hashing.size > source.largest:
+            raise too_large(f"more than {source.largest >> 40} TiB came, and no end")
         write_sparsely(descriptor, chunk, offset)
         progress(_share(hashing.size, source.total))
 
