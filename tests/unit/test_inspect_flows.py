@@ -127,6 +127,10 @@ def test_a_match_in_words() -> None:
         ("ct(commit,zone=1,exec(set_field:0x1->ct_mark)),drop",
          "cut the connection off: no rule allows it any more; drop"),
         ("pop_vlan,set_field:0x1->reg7", "take the VLAN tag off; note that it came over an uplink"),
+        ("meter:9,set_field:46->ip_dscp",
+         "drop what is above the limit of meter 9; mark it with DSCP 46"),
+        ("clone(push_vlan:0x8100,output:9),drop",
+         "with a copy: put a VLAN tag on; deliver to port 9; drop"),
         ("unheard_of(1,2)", "unheard_of(1,2)"),
     ],
 )  # fmt: skip

@@ -77,6 +77,24 @@ def test_an_interface_is_on_its_bridge_with_its_port_and_vlan() -> None:
     assert interface.find("driver/guest").get("tso4") == "off"
 
 
+def test_a_pulled_cable_is_written_read_and_put_in_again() -> None:
+    down = replace(SPEC, nics=(SPEC.nics[0]._replace(link=False),))
+    text = xml.domain_xml(down)
+    assert build(down).find("devices/interface/link").attrib == {"state": "down"}
+    assert xml.parse_domain(text).unlinked == {PORT}
+    assert xml.with_link(text, PORT, False) is None
+    again = xml.with_link(text, PORT, True)
+    assert '<link state="up"' in again
+    pulled = xml.with_link(xml.domain_xml(SPEC), PORT, False)
+    assert ElementTree.fromstring(pulled).find("link").get("state") == "down"
+    assert xml.with_link(text, VOLUME, True) is None
+
+
+def test_an_interface_is_found_by_its_port() -> None:
+    assert xml.find_nic(xml.domain_xml(SPEC), PORT) == xml.nic_xml(SPEC.nics[0], SPEC.datapath)
+    assert xml.find_nic(xml.domain_xml(SPEC), VOLUME) is None
+
+
 def test_the_kernel_datapath_keeps_its_offloads() -> None:
     assert build(replace(SPEC, datapath="system")).find("devices/interface/driver") is None
 

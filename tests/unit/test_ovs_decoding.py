@@ -96,6 +96,8 @@ REG6 = NICIRA << 16 | 6 << 9 | 4
         (apply(nicira(35, struct.pack(">HIHB3xH", 0, 0, 9, 72, 0))), "ct(table=72,zone=9)"),
         (apply(nicira(999, b"")), "nicira_999"),
         (apply(struct.pack(">HH4x", 18, 8)), "pop_vlan"),
+        (struct.pack(">HHI", 6, 8, 9) + apply(OUTPUT), "meter:9,output:3"),
+        (apply(nicira(42, bytes(6) + OUTPUT)), "clone(output:3)"),
     ],
 )  # fmt: skip
 def test_actions_are_written_as_ovs_ofctl_writes_them(raw: bytes, text: str) -> None:
