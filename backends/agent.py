@@ -31,6 +31,8 @@ class Agent:
         self._report = report
         self._stop = stop
         self._news = threading.Event()
+        # A daemon that was away is there again: what failed for want of it need not wait.
+        self._came = threading.Event()
         self._back_off = _BACK_OFF
 
     def run(self) -> None:
@@ -40,15 +42,18 @@ class Agent:
         try:
             while not self._stop.is_set():
                 self._news.clear()
+                self._came.clear()
                 if self._converge():
-                    self._await_news()
+                    self._await(self._news, SWEEP)
                 else:
-                    self._stop.wait(self._back_off)
+                    self._await(self._came, self._back_off)
                     self._back_off = min(self._back_off * 2, _BACK_OFF_MOST)
         finally:
             events.close()
 
-    def _hear(self, _happening: Happening) -> None:
+    def _hear(self, happening: Happening) -> None:
+        if happening.libvirt or happening.switch:
+            self._came.set()
         self._news.set()
 
     def _converge(self) -> bool:
@@ -64,11 +69,11 @@ class Agent:
         self._back_off = _BACK_OFF
         return True
 
-    def _await_news(self) -> None:
-        """Until something happened, a sweep is due, or it is told to stop."""
-        until = time.monotonic() + SWEEP
-        while not self._stop.is_set() and time.monotonic() < until:
-            if self._news.wait(timeout=_PULSE):
+    def _await(self, what: threading.Event, most: float) -> None:
+        """Until that happened, `most` seconds have passed, or it is told to stop."""
+        until = time.monotonic() + most
+        while not self._stop.is_set() and (left := until - time.monotonic()) > 0:
+            if what.wait(timeout=min(_PULSE, left)):
                 return
 
 

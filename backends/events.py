@@ -34,10 +34,14 @@ class Topic(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Happening:
-    """All that happened within one burst. `libvirt` is None while its daemon did not come or go."""
+    """All that happened within one burst. `libvirt` is None while its daemon did not come or go.
+
+    `switch` says that Open vSwitch can be reached again, its database or the flows of a bridge.
+    """
 
     topics: frozenset[Topic]
     libvirt: bool | None = None
+    switch: bool = False
 
 
 Callback = Callable[[Happening], None]
@@ -47,6 +51,7 @@ Callback = Callable[[Happening], None]
 class _Burst:
     topics: set[Topic] = field(default_factory=set)
     libvirt: bool | None = None
+    switch: bool = False
 
 
 class Events:
@@ -80,13 +85,18 @@ class Events:
         self._news.set()
 
     def _start(self) -> None:
-        work = (self._tell, self._watch_records, self._watch_domains, self._watch_switch)
-        for each in work:
+        watchers = (
+            self._watch_records, self._watch_domains, self._watch_switch, self._watch_flows
+        )  # fmt: skip
+        for each in (self._tell, *watchers):
             threading.Thread(target=each, name=f"events{each.__name__}", daemon=True).start()
 
-    def _note(self, topic: Topic, libvirt: bool | None = None) -> None:
+    def _note(
+        self, topic: Topic, libvirt: bool | None = None, *, switch: bool = False
+    ) -> None:  # fmt: skip
         with self._lock:
             self._burst.topics.add(topic)
+            self._burst.switch = self._burst.switch or switch
             if libvirt is not None:
                 self._burst.libvirt = libvirt
         self._news.set()
@@ -101,7 +111,7 @@ class Events:
                 callbacks = list(self._callbacks)
             if self._stop.is_set() or not burst.topics:
                 continue
-            happening = Happening(frozenset(burst.topics), burst.libvirt)
+            happening = Happening(frozenset(burst.topics), burst.libvirt, burst.switch)
             for callback in callbacks:
                 callback(happening)
 
@@ -138,7 +148,15 @@ class Events:
     def _watch_switch(self) -> None:
         from backends.drivers.ovs import watch
 
-        watch.watch(self._settings, lambda _names: self._note(Topic.SWITCH), self._stop)
+        def hear(names: frozenset[str]) -> None:
+            self._note(Topic.SWITCH, switch=not names)
+
+        watch.watch(self._settings, hear, self._stop)
+
+    def _watch_flows(self) -> None:
+        from backends.drivers.ovs import canary
+
+        canary.watch(self._settings, lambda came: self._note(Topic.SWITCH, switch=came), self._stop)
 
     def _watch_records(self) -> None:
         if not is_path(self._store):
