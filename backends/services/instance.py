@@ -23,6 +23,7 @@ from backends.records.network import OWNER_INSTANCE, Address, Network, Port
 from backends.records.unit import Kind, Unit
 from backends.services import quota
 from backends.services.base import Service, check_absent, find, good_name, good_properties
+from backends.services.dns_name import good_dns_name
 from backends.services.flavor import Flavors, check_fits_host
 from backends.services.image import Images
 from backends.services.image_file import check_ready
@@ -159,15 +160,27 @@ class Instances(Service):
         self._each("resume", refs, _resume)
 
     def set(
-        self, ref: str, *, name: str | None = None, properties: dict[str, str] | None = None
+        self,
+        ref: str,
+        *,
+        name: str | None = None,
+        hostname: str | None = None,
+        properties: dict[str, str] | None = None,
     ) -> Instance:
-        """Rename an instance or change its properties; the guest's host name stays."""
+        """Rename an instance or change its properties.
+
+        Its `hostname`, by which DNS knows it, stays unless one is given; a running guest reads it
+        when it asks. Raises Refused `dns.name`.
+        """
         self.caller.require(Role.MEMBER, "change an instance")
+        if hostname is not None and not good_dns_name(hostname):
+            raise Refused("dns.name", "a host name has 1 to 63 of a-z, 0-9 and '-'")
 
         def act(change: Change) -> Instance:
             row = find(change.session, Instance, ref, "instance", self.caller)
             check_absent(row, "instance")
             row.name = row.name if name is None else good_name(name)
+            row.hostname = row.hostname if hostname is None else good_dns_name(hostname)
             row.properties = row.properties | good_properties(properties)
             unit = Unit(Kind.INSTANCE, row.id)
             change.about(unit, row.name)

@@ -35,6 +35,7 @@ def create(job: Job) -> Fields:
         provider=_provider(job),
         port_security=args.port_security is not False,
         qos_policy=args.qos_policy,
+        dns_domain=args.dns_domain or "",
     )
     return _fields(row, [])
 
@@ -88,6 +89,7 @@ def set_(job: Job) -> None:
         port_security=args.port_security,
         admin_state_up=args.up,
         qos_policy=args.qos_policy,
+        dns_domain=args.dns_domain,
     )
 
 
@@ -112,6 +114,7 @@ def _fields(row: Network, subnets: list[str]) -> Fields:
             "admin_state_up": up(row.admin_state_up),
             "created_at": stamp(row.created_at),
             "description": row.description,
+            "dns_domain": row.dns_domain,
             "host_services": row.host_services,
             "id": row.id,
             "mtu": row.mtu,
@@ -137,6 +140,7 @@ _SECURITY = (
         default=None, group="security", help="ports made on it are not filtered"),
 )  # fmt: skip
 
+_DOMAIN = arg("--dns-domain", metavar="DOMAIN", help="where the names of its ports are")
 _QOS = arg(
     "--qos-policy",
     dest="qos_policy",
@@ -174,7 +178,7 @@ COMMANDS = (
              help="the wire it lies on: provider, the host's external bridge (admin)"),
          arg("--provider-segment", dest="segment", type=int, metavar="VLAN",
              help="its VLAN there (admin)"),
-         *_SECURITY, _QOS, DESCRIPTION, PROJECT),
+         *_SECURITY, _QOS, _DOMAIN, DESCRIPTION, PROJECT),
         "network create selfservice", "fields", writes=True,
     ),
     Command(
@@ -200,7 +204,7 @@ COMMANDS = (
              help="a service of this host that guests on it may reach (repeat; admin)"),
          arg("--no-host-service", dest="no_services", action="store_true",
              help="close those there were"),
-         *_SECURITY),
+         _DOMAIN, *_SECURITY),
         "network set --mtu 1450 selfservice", writes=True,
     ),
     Command(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from console.commands import dhcp_option
 from console.commands.command import (
     ALL_PROJECTS,
     LONG,
@@ -31,6 +32,8 @@ def create(job: Job) -> Fields:
         mac=args.mac,
         groups=_groups(args.groups, args.no_groups),
         qos_policy=args.qos_policy,
+        dns_name=args.dns_name or "",
+        options=dhcp_option.parse(args.options),
     )
     return _fields(job.cloud.ports.show(port.id))
 
@@ -92,6 +95,8 @@ def set_(job: Job) -> None:
         port_security=args.port_security,
         admin_state_up=args.up,
         qos_policy=args.qos_policy,
+        dns_name=args.dns_name,
+        options=dhcp_option.parse(args.options) if args.options else None,
     )
 
 
@@ -103,8 +108,9 @@ def unset(job: Job) -> None:
     pairs = [pair for pair in _recorded(there) if pair not in gone] if gone else None
     fixed = _without(there, args.fixed) if args.fixed else None
     policy = "" if args.no_qos_policy else None
+    options = dhcp_option.gone(args.options, there.port.extra_dhcp_opts) if args.options else None
     ports.set(args.name, groups=kept if args.groups else None, allowed=pairs, fixed=fixed,
-              qos_policy=policy)  # fmt: skip
+              qos_policy=policy, options=options)  # fmt: skip
 
 
 def delete(job: Job) -> None:
@@ -173,6 +179,8 @@ def _fields(view: PortView) -> Fields:
             "created_at": stamp(port.created_at),
             "device_id": port.device_id,
             "device_owner": port.device_owner,
+            "dns_name": port.dns_name,
+            "extra_dhcp_opts": port.extra_dhcp_opts,
             "fixed_ips": _fixed(view),
             "id": port.id,
             "mac_address": port.mac,
@@ -214,6 +222,7 @@ _NO_QOS = arg(
     group="qos",
     help="its network's policy, if that has one",
 )
+_DNS_NAME = arg("--dns-name", metavar="NAME", help="what DNS calls it, in its network's domain")
 _ALLOWED = arg("--allowed-address", dest="allowed", action="append", default=[],
                metavar="ip-address=A[,mac-address=M]",
                help="an address or prefix it may have beside its own (repeat)")  # fmt: skip
@@ -225,7 +234,7 @@ COMMANDS = (
          arg("--network", required=True, help="its network (name or id)"),
          _FIXED,
          arg("--mac-address", dest="mac", metavar="MAC", help="its MAC address"),
-         _GROUPS, _NO_GROUPS, _QOS, PROJECT),
+         _GROUPS, _NO_GROUPS, _QOS, _DNS_NAME, dhcp_option.option(), PROJECT),
         "port create --network selfservice --fixed-ip ip-address=172.16.1.20 web", "fields",
         writes=True,
     ),
@@ -246,7 +255,7 @@ COMMANDS = (
         (name("PORT"), arg("--name", dest="new_name", help="a new name"), _FIXED,
          arg("--no-fixed-ip", dest="no_fixed", action="store_true",
              help="none but those that are given here"), _GROUPS, _NO_GROUPS,
-         _QOS, _NO_QOS, _ALLOWED,
+         _QOS, _NO_QOS, _ALLOWED, _DNS_NAME, dhcp_option.option(),
          arg("--no-allowed-address", dest="no_allowed", action="store_true",
              help="none but those that are given here"),
          arg("--enable-port-security", dest="port_security", action="store_true", default=None,
@@ -258,8 +267,10 @@ COMMANDS = (
         "port set --security-group web PORT", writes=True,
     ),
     Command(
-        "port unset", unset, "Take addresses, security groups or allowed addresses from a port.",
+        "port unset", unset, "Take addresses, groups, allowed addresses or options from a port.",
         (name("PORT"), _FIXED, _GROUPS, _ALLOWED,
+         arg("--extra-dhcp-option", dest="options", action="append", default=[], metavar="NAME",
+             help="a DHCP option (repeat)"),
          arg("--qos-policy", dest="no_qos_policy", action="store_true",
              help="take its own policy away: then its network's holds")),
         "port unset --security-group web PORT", writes=True,

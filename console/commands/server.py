@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from console.commands import floating_ip, server_create, server_plug, server_reshape
+from console.commands import chain, floating_ip, server_create, server_plug, server_reshape
 from console.commands.command import ALL_PROJECTS, LONG, PROPERTIES, WAIT, Command, arg, name, names
 from console.commands.job import Job
 from console.commands.output import Fields, Output, Rows
@@ -63,7 +63,9 @@ def reboot(job: Job) -> None:
 
 def set_(job: Job) -> None:
     args = job.args
-    job.cloud.instances.set(args.name, name=args.new_name, properties=dict(args.properties))
+    job.cloud.instances.set(
+        args.name, name=args.new_name, hostname=args.hostname, properties=dict(args.properties)
+    )
 
 
 def add_volume(job: Job) -> Fields:
@@ -158,7 +160,8 @@ COMMANDS = (
     ),
     Command(
         "server set", set_, "Rename an instance or give it properties.",
-        (name("SERVER"), arg("--name", dest="new_name", help="a new name"), PROPERTIES),
+        (name("SERVER"), arg("--name", dest="new_name", help="a new name"),
+         arg("--hostname", metavar="NAME", help="what DNS and its guest call it"), PROPERTIES),
         "server set --name web selfservice-instance", writes=True,
     ),
     _verb(
@@ -183,5 +186,6 @@ COMMANDS = (
     ),
     *server_plug.COMMANDS,
     *server_reshape.COMMANDS,
+    *chain.DISKS,
     *floating_ip.OF_SERVERS,
 )  # fmt: skip

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from backends.cloud import Cloud
+from backends.plan.subnet_modes import MODES
 from backends.records.network import Network
 from backends.services import addresses
 from backends.services.base import good_name
+from backends.services.dns_name import good_dns_domain, good_dns_name
 from backends.services.network import NewSubnet
 from backends.services.port import FixedAddress
 from console.screens.forms.suggest import (
@@ -16,6 +18,7 @@ from console.screens.forms.suggest import (
     free_range,
     next_name,
     number,
+    options_listed,
 )
 from console.widgets.fields import Choice, Loaded, Text, Toggle
 from console.widgets.form import Form, Request, Values
@@ -31,6 +34,7 @@ class NetworkForm(Form):
         Toggle("security", "Filter ports", on=True),
         Toggle("shared", "Shared"),
         Toggle("external", "External"),
+        Text("domain", "DNS domain", good_dns_domain, optional=True, hint="the cloud's own"),
         Text("description", "Description", description, optional=True),
     )
 
@@ -49,6 +53,7 @@ class NetworkForm(Form):
                 shared=bool(values["shared"]),
                 external=bool(values["external"]),
                 port_security=bool(values["security"]),
+                dns_domain=values["domain"],
             )
 
         return Request(f"Create network {name}", create)
@@ -69,6 +74,7 @@ class SubnetForm(Form):
         Text("gateway", "Gateway", lambda text: gateway(text), value="auto", hint="or none"),
         Text("dns", "Name servers", addresses_listed, optional=True, hint="addresses"),
         Toggle("dhcp", "DHCP", on=True),
+        Choice("mode", "IPv6 mode", optional=True, hint="stateful with DHCP, else slaac"),
     )
 
     def load(self) -> dict[str, Loaded]:
@@ -80,6 +86,7 @@ class SubnetForm(Form):
         chosen = bare or (networks[0] if networks else None)
         return {
             "network": Loaded(chosen.id if chosen else "", _options(networks)),
+            "mode": Loaded("", [(each, each) for each in MODES]),
             "pool": Loaded("", [(each.name, each.id) for each in cloud.subnet_pools.list()]),
             "cidr": Loaded(free_range(subnet.cidr for subnet in subnets)),
             "name": Loaded(next_name("subnet", {subnet.name for subnet in subnets})),
@@ -104,6 +111,8 @@ class SubnetForm(Form):
             name=values["name"],
             gateway=values["gateway"],
             dhcp=bool(values["dhcp"]),
+            ra_mode=values["mode"] or None,
+            address_mode=values["mode"] or None,
             dns=addresses_listed(values["dns"]),
         )
         title = f"Create subnet {cidr or values['name']}".rstrip()
@@ -119,6 +128,8 @@ class PortForm(Form):
         Text("name", "Name", good_name, optional=True),
         Text("address", "Address", addresses.parse_address, optional=True, hint="the next free"),
         Choice("group", "Security group", optional=True, hint="default"),
+        Text("dns_name", "DNS name", good_dns_name, optional=True, hint="made of its address"),
+        Text("options", "DHCP options", options_listed, optional=True, hint="mtu=1400 T1=60"),
     )
 
     def load(self) -> dict[str, Loaded]:
@@ -135,9 +146,12 @@ class PortForm(Form):
         network, name = values["network"], values["name"]
         fixed = [FixedAddress(address=values["address"])] if values["address"] else []
         groups = [values["group"]] if values["group"] else None
+        dns_name, options = values["dns_name"], options_listed(values["options"])
 
         def create(cloud: Cloud) -> object:
-            return cloud.ports.create(network, name, fixed=fixed, groups=groups)
+            return cloud.ports.create(
+                network, name, fixed=fixed, groups=groups, dns_name=dns_name, options=options
+            )
 
         return Request(f"Create port {name}".rstrip(), create)
 

@@ -12,6 +12,7 @@ from textual.suggester import Suggester
 from backends.errors import Refused
 from backends.services import addresses
 from backends.services.base import good_name, good_text
+from backends.services.dhcp_option import DhcpOption, merged
 
 # Looked through for completion in one folder, in entries.
 _ENTRIES = 5000
@@ -100,3 +101,16 @@ def complete_path(value: str) -> str | None:
         # No such folder, or none that may be read: nothing to suggest.
         return None
     return f"{folder}/{min(found)}" if found else None
+
+
+def options_listed(text: str) -> list[DhcpOption]:
+    """DHCP options as `name=value` with spaces between; an IPv6 value makes an option of IPv6's.
+
+    Raises Refused `port.dhcp_option.*`.
+    """
+    found = []
+    for word in text.split():
+        name, _, value = word.partition("=")
+        found.append(DhcpOption(name, value, 6 if ":" in value else 4))
+    merged([], found)
+    return found
