@@ -7,6 +7,7 @@ import os
 import secrets
 import socket
 import struct
+import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -180,6 +181,13 @@ class Station:
                     if data[0] == answered and struct.unpack("!H", data[4:6])[0] == number:
                         return True
         return False
+
+    def asks(self, address: str, size: int) -> str:
+        """What ping(8) says of an echo of this size (bytes, IP header too) that may not be cut."""
+        argv = ("ip", "netns", "exec", self.namespace, "ping", "-c", "1", "-W", "2", "-M", "do",
+                "-s", str(size - (48 if ":" in address else 28)), address)  # fmt: skip
+        done = subprocess.run(argv, capture_output=True, text=True, check=False)
+        return done.stdout + done.stderr
 
     def wire(self) -> Wire:
         """The interface itself: frames as they are."""

@@ -52,6 +52,14 @@ class Island:
         """What differs here."""
         return self.at(lambda cloud: [step.text for step in cloud.drift.show().plan.steps])
 
+    def dress(self) -> None:
+        """Give the host's bridge on the wire its address."""
+        six = ":" in self.address
+        more = ["nodad"] if six else []
+        run("ip", "-n", self.namespace, "address", "replace",
+            f"{self.address}/{64 if six else 24}", "dev", "br-phy", *more)  # fmt: skip
+        run("ip", "-n", self.namespace, "link", "set", "br-phy", "up")
+
     @property
     def tunnels(self) -> dict[str, str]:
         """The tunnels' remote addresses by the ports' names, as Open vSwitch has them."""
@@ -71,6 +79,7 @@ class Sea:
         self.token = secrets.token_hex(2)
         self.version = version
         self.folder = Path(tempfile.mkdtemp(prefix="quarterdeck-sea-"))
+        self.folder.chmod(0o711)  # dnsmasq reads its files as a user of its own
         self.wire_namespace = f"t-wire-{self.token}"
         self.islands: dict[str, Island] = {}
         self.stations: list[Station] = []
@@ -129,6 +138,19 @@ class Sea:
             unit = Unit(Kind.FIREWALL, island.name)
             island.at(lambda cloud, unit=unit: cloud.context.converge("test", [unit]))
 
+    def meet(self) -> None:
+        """Have each host know the others' MACs on the wire.
+
+        The userspace datapath asks for one when the first packet goes there, and drops that.
+        """
+        network = self.network()
+        guests = [self.station(each, network, "default") for each in self.islands]
+        self.converge()
+        for one in guests:
+            for other in guests:
+                assert one is other or one.pings(other.v4)
+        self.clear()
+
     def clear(self) -> None:
         """Take guests and networks away, as a test leaves them."""
         homes = {each.cloud.settings.host: each for each in self.islands.values()}
@@ -175,9 +197,7 @@ class Sea:
     def _island(self, name: str, number: int) -> Island:
         namespace = f"t-{name}-{self.token}"
         self._namespace(namespace)
-        address, prefix = f"10.200.0.{number}", 24
-        if self.version == 6:
-            address, prefix = f"fd20::{number}", 64
+        address = f"fd20::{number}" if self.version == 6 else f"10.200.0.{number}"
         far = f"to-{name}"
         run("ip", "-n", namespace, "link", "add", "eth0", "type", "veth", "peer", "name", far,
             "netns", self.wire_namespace)  # fmt: skip
@@ -190,9 +210,6 @@ class Sea:
         # The userspace datapath tunnels by its own bridges alone.
         switch.ctl("add-br", "br-phy", "--", "set", "Bridge", "br-phy", "datapath_type=netdev",
                    "--", "add-port", "br-phy", "eth0")  # fmt: skip
-        more = ["nodad"] if self.version == 6 else []
-        run("ip", "-n", namespace, "address", "add", f"{address}/{prefix}", "dev", "br-phy", *more)
-        run("ip", "-n", namespace, "link", "set", "br-phy", "up")
         access = Access(
             cloud=self._cloud, host=f"host-{name}", store=str(self.folder / "store.db"),
             ovs_run=switch.run,
@@ -203,8 +220,10 @@ class Sea:
         with inside(namespace):
             assert init(access)
             cloud = Cloud.open(access)
-            cloud.hosts.set(access.host, tunnel_address=address)
-        return Island(access.host, namespace, address, switch, access, cloud)
+        made = Island(access.host, namespace, address, switch, access, cloud)
+        made.dress()
+        made.at(lambda cloud: cloud.hosts.set(access.host, tunnel_address=address))
+        return made
 
 
 def _delete_networks(cloud: Cloud) -> None:

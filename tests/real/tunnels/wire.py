@@ -56,11 +56,13 @@ class Wire:
         membership = struct.pack("iHH8s", number, _PROMISCUOUS, 0, b"")
         self._socket.setsockopt(_SOL_PACKET, _ADD_MEMBERSHIP, membership)
         self._seen: list[Packet] = []
+        self._closed = False
 
     @property
     def packets(self) -> list[Packet]:
         """All IP packets until now. What a guest has had an answer to has passed."""
-        self._seen += self._read()
+        if not self._closed:
+            self._seen += self._read()
         return self._seen
 
     @property
@@ -69,6 +71,9 @@ class Wire:
         return [each for each in self.packets if each.vni is not None]
 
     def close(self) -> None:
+        """Keep what was seen."""
+        self._seen += self._read()
+        self._closed = True
         self._socket.close()
 
     def _read(self) -> Iterator[Packet]:
