@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from backends.drivers.conntrack.table import Connections
     from backends.inspect.connection_listing import ConnectionListing
 
-_NETDEV = "netdev"
+NETDEV = "netdev"
 
 
 class ConnectionTables(Inspection):
@@ -82,7 +82,7 @@ class ConnectionTables(Inspection):
             found = self._find(place, wanted, known)
         if place is None or found is None:
             raise NotFound("connection.not_found", "that connection is not there any more")
-        userspace = place.name == SWITCH and self.context.settings.datapath == _NETDEV
+        userspace = place.name == SWITCH and self.context.settings.datapath == NETDEV
         step = EndConnection(found.connection, place.namespace, userspace)
         self.context.once("connection.end", self._unit(place, found.network), found.name, step)
 
@@ -134,7 +134,7 @@ class ConnectionTables(Inspection):
         from backends.drivers.conntrack import reading, userspace
 
         in_switch = place.name == SWITCH
-        if in_switch and self.context.settings.datapath == _NETDEV:
+        if in_switch and self.context.settings.datapath == NETDEV:
             for each in _each(zones):
                 table = userspace.read(zone=each, run=self.context.settings.ovs_run)
                 yield table if mark is None else table.take(table.mark == mark)

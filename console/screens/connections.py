@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import partial
+from threading import Thread
 from typing import TYPE_CHECKING, Any
+
+from textual.message import Message
 
 from console.screens.asked import number
 from console.screens.live_panel import LivePanel, Said, Told
@@ -15,6 +18,7 @@ if TYPE_CHECKING:
     from backends.cloud import Cloud
     from backends.inspect.connection_listing import ConnectionListing, Count
     from backends.inspect.connections import End, Joined
+    from backends.services.connection_following import Following
 
 # So many rows are joined and shown, whatever there is; counts are of all.
 SHOWN = 2_000
@@ -57,10 +61,47 @@ class Connections(LivePanel):
                order=lambda j: j.connection.timeout, right=True),
     )  # fmt: skip
 
+    class Heard(Message):
+        """Connections began, changed or ended (from a thread)."""
+
     def __init__(self) -> None:
         super().__init__()
         self._order = _ORDERS[0]
         self._listing: ConnectionListing | None = None
+        self._following: Following | None = None
+        self._followed: Cloud | None = None
+
+    def on_unmount(self) -> None:
+        """Nobody looks any more."""
+        self._look_away()
+
+    def _follow(self) -> None:
+        """Also: while it is not in front, nothing is listened to."""
+        if self.display:
+            self.reload()
+        else:
+            self._look_away()
+
+    def _look_away(self) -> None:
+        following, self._following, self._followed = self._following, None, None
+        if following is not None:
+            # It waits for its own thread.
+            Thread(target=following.close, name="look away", daemon=True).start()
+
+    def on_connections_heard(self) -> None:
+        """Show it as soon as the one before is shown."""
+        if self.display:
+            self.reload()
+
+    def _tables(self, cloud: Cloud) -> Following:
+        from backends.services.connection_following import Following
+
+        if self._following is None or self._followed is not cloud:
+            if self._following is not None:
+                self._following.close()
+            self._following = Following(cloud.context, lambda: self.post_message(self.Heard()))
+            self._followed = cloud
+        return self._following
 
     @property
     def summary(self) -> str:
@@ -73,7 +114,7 @@ class Connections(LivePanel):
     def fetch(self, cloud: Cloud, everyone: bool) -> Sequence[Any]:
         """Read again; join the first ones."""
         want = self.asked
-        listing = cloud.connections.list(
+        listing = self._tables(cloud).list(
             zone=number(want.get("zone")),
             mark=number(want.get("mark")),
             network=want.get("network"),

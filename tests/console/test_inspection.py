@@ -21,6 +21,7 @@ from backends.inspect.flow_listing import FlowListing
 from backends.inspect.names import Names, names
 from backends.inspect.places import SWITCH, Source
 from backends.records import snapshot
+from backends.services.connection import ConnectionTables
 from console.app import Quarterdeck
 from console.screens.asked import asked, number
 from console.screens.confirm import ConfirmPlan
@@ -114,11 +115,11 @@ async def test_of_many_connections_the_largest_are_shown_and_all_are_counted(
 ) -> None:
     wanted: list[dict[str, Any]] = []
 
-    def listed(**words: Any) -> ConnectionListing:
+    def listed(self: ConnectionTables, **words: Any) -> ConnectionListing:
         wanted.append(words)
         return connections(cloud, CONNECTIONS if words["zone"] is None else 3)
 
-    monkeypatch.setattr(cloud.connections, "list", listed)
+    monkeypatch.setattr(ConnectionTables, "list", listed)
     app = deck(paper, cloud)
     async with app.run_test(size=(160, 24)) as pilot:
         await until(pilot, lambda: app.panel.fresh_at is not None)
@@ -140,7 +141,7 @@ async def test_of_many_connections_the_largest_are_shown_and_all_are_counted(
 async def test_an_end_is_planned_before_it_is_made(
     deck: Maker, paper: recorded.Recorded, cloud: Cloud, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(cloud.connections, "list", lambda **words: connections(cloud, 1))
+    monkeypatch.setattr(ConnectionTables, "list", lambda self, **words: connections(cloud, 1))
     asked_for: list[str] = []
     monkeypatch.setattr(cloud.connections, "end", asked_for.append)
     app = deck(paper, cloud)

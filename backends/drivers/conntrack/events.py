@@ -66,6 +66,11 @@ class Listener:
         """For select(2): readable when something happened."""
         return self._socket.fileno()
 
+    @property
+    def closed(self) -> bool:
+        """Whether nothing more is heard."""
+        return self._socket.fileno() < 0
+
     def close(self) -> None:
         """Hear no more."""
         self._socket.close()
@@ -75,6 +80,16 @@ class Listener:
 
         Raises MachineFailed `conntrack.unreachable`.
         """
+        size, lost = self._receive(timeout)
+        return happened(self._buffer, size, lost=lost)
+
+    def skim(self) -> bool:
+        """Whether anything happened; what it was is not looked at. Raises as `wait`."""
+        size, lost = self._receive(0)
+        return bool(size) or lost
+
+    def _receive(self, timeout: float) -> tuple[int, bool]:
+        """How much of the buffer is told, and whether something was not."""
         size, lost = 0, False
         view = memoryview(self._buffer)
         self._socket.settimeout(timeout)
@@ -91,7 +106,7 @@ class Listener:
                     "conntrack.unreachable", f"the kernel's connections: {error.strerror}"
                 ) from None
             lost = True
-        return happened(self._buffer, size, lost=lost)
+        return size, lost
 
 
 def happened(buffer: bytearray, size: int, *, lost: bool = False) -> Happened:

@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
+import threading
+from typing import Any
+
 import pytest
 
 from backends.cloud import Cloud
+from backends.drivers.conntrack import reading
+from backends.drivers.conntrack.table import Connections
 from backends.errors import NotFound, Refused
 from backends.inspect.connections import Joined
+from backends.services import connection_following
 from backends.settings import router_namespace
+from tests.real.lab import eventually
 from tests.real.routing.conftest import Street
 from tests.real.routing.town import PORT
+
+LONG = 10.0
 
 
 def tcp(cloud: Cloud, namespace: str, source: str) -> list[Joined]:
@@ -71,6 +80,48 @@ def test_nat_is_shown_both_ways(street: Street) -> None:
     finally:
         talk.close()
         town.cloud.floating_ips.delete(floating.address)
+
+
+@pytest.mark.parametrize("slow", [False, True])
+def test_what_happens_is_told_at_once(
+    street: Street, monkeypatch: pytest.MonkeyPatch, slow: bool
+) -> None:
+    """`slow`: of a table that takes long to read, what happened is enough."""
+    cloud, outside = street.town.cloud, street.outside.address
+    gate = router_namespace(street.router.id)
+    if slow:
+        monkeypatch.setattr(connection_following, "_SLOW", -1.0)
+        monkeypatch.setattr(connection_following, "_WORTH", 1e9)
+    heard = threading.Event()
+    following = connection_following.Following(cloud.context, heard.set)
+
+    def found() -> set[str]:
+        page = following.list(namespace=gate).page(0, 1000)
+        return {each.id for each in page if each.state == "ESTABLISHED"}
+
+    before = found()
+    reads: list[str] = []
+    real = reading.read
+
+    def read(namespace: str = "", **more: Any) -> Connections:
+        reads.append(namespace)
+        return real(namespace, **more)
+
+    monkeypatch.setattr(reading, "read", read)
+    talk = street.first.connect(outside, PORT)
+    try:
+        eventually(heard.is_set, "an event")
+        eventually(lambda: found() - before, "the new connection")
+        (new,) = found() - before
+        heard.clear()
+        cloud.connections.end(new)
+        asked = len(reads)
+        eventually(lambda: new not in found(), "the end of it")
+        assert heard.wait(LONG)
+        assert (len(reads) == asked) is slow
+    finally:
+        talk.close()
+        following.close()
 
 
 def test_one_is_ended_and_no_other(street: Street) -> None:
