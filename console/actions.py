@@ -130,6 +130,8 @@ _form("instance.capture", "i", "Image", "capture", hint=False)
 _form("instance.resize", "w", "Resize", "resize", hint=False)
 _form("instance.rebuild", "f", "Rebuild", "rebuild", hint=False)
 _form("instance.rescue", "m", "Rescue", "rescue", hint=False)
+_form("instance.plug", "a", "Plug in", "plug", hint=False)
+_form("instance.unplug", "x", "Unplug", "unplug", hint=False)
 _form("instance.shelve", "h", "Shelve", "shelve", hint=False)
 _verb(
     "instance.delete",
@@ -178,6 +180,8 @@ _view("network.routers", "r", "Routers", "routers")
 _view("network.floating_ips", "f", "Floating", "floating_ips")
 _view("network.groups", "u", "Groups", "security_groups")
 _view("network.pools", "p", "Pools", "subnet_pools", hint=False)
+_view("network.qos", "l", "Limits", "qos_policies", hint=False)
+_view("network.trunks", "t", "Trunks", "trunks", hint=False)
 _verb(
     "network.delete",
     "ctrl+d",
@@ -206,6 +210,30 @@ _verb(
     dangerous=True,
     hint=True,
 )
+
+_form("qos.create", "c", "Create", "create")
+_form("qos.edit", "e", "Change", "edit")
+_verb(
+    "qos.delete",
+    "ctrl+d",
+    "Delete",
+    lambda cloud, ids: cloud.qos.delete(ids[0]),
+    dangerous=True,
+    hint=True,
+)
+_form("trunk.create", "c", "Create", "create")
+_form("trunk.edit", "e", "Change", "edit")
+_form("trunk.subport", "n", "Add subport", "add_subport")
+_verb(
+    "trunk.delete",
+    "ctrl+d",
+    "Delete",
+    lambda cloud, ids: cloud.trunks.delete(ids[0]),
+    dangerous=True,
+    hint=True,
+)
+_form("subport.add", "c", "Add", "add")
+_form("subport.remove", "ctrl+d", "Remove", "remove_selected")
 
 _form("router.create", "c", "Create", "create")
 _form("router.interface", "i", "Add interface", "add_interface")

@@ -47,6 +47,9 @@ PANELS = (
           ("sp", "pools", "subnetpools")),
     Entry("address-groups", "Address groups", "Addr", "address_groups", "AddressGroups",
           ("ag", "addresses", "addressgroups")),
+    Entry("qos-policies", "QoS policies", "QoS", "qos_policies", "QosPolicies",
+          ("q", "qos", "limits", "policies")),
+    Entry("trunks", "Trunks", "Trunk", "trunks", "Trunks", ("tr", "trunk", "subports", "vlans")),
     Entry("users", "Users", "Users", "people", "Users", ("u", "user")),
     Entry("keypairs", "Key pairs", "Keys", "people", "KeyPairs", ("k", "key", "keys", "keypair")),
 )  # fmt: skip

@@ -23,6 +23,8 @@ from console.screens.forms.edit_security import (
 )
 from console.screens.forms.identity import ProjectForm, UserForm
 from console.screens.forms.network import NetworkForm, PortForm, SubnetForm
+from console.screens.forms.plugging import PlugForm, UnplugForm
+from console.screens.forms.qos import QosEdit, QosForm
 from console.screens.forms.reshape import (
     CaptureForm,
     RebuildForm,
@@ -39,6 +41,7 @@ from console.screens.forms.routing import (
 )
 from console.screens.forms.security import RuleForm, SecurityGroupForm
 from console.screens.forms.storage import AttachForm, ImageForm, VolumeForm
+from console.screens.forms.trunk import SubportForm, TrunkEdit, TrunkForm
 from console.widgets.form import Form, Request
 
 FORMS: dict[str, type[Form]] = {
@@ -57,14 +60,18 @@ FORMS: dict[str, type[Form]] = {
     "image": ImageForm,
     "instance": InstanceForm,
     "instance capture": CaptureForm,
+    "instance plug": PlugForm,
     "instance rebuild": RebuildForm,
     "instance rescue": RescueForm,
     "instance resize": ResizeForm,
     "instance resize end": ResizeEndForm,
+    "instance unplug": UnplugForm,
     "keypair": KeyPairForm,
     "network": NetworkForm,
     "port": PortForm,
     "project": ProjectForm,
+    "qos": QosForm,
+    "qos edit": QosEdit,
     "router": RouterForm,
     "router gateway": GatewayForm,
     "router interface": InterfaceForm,
@@ -73,6 +80,9 @@ FORMS: dict[str, type[Form]] = {
     "security_group": SecurityGroupForm,
     "rule": RuleForm,
     "subnet": SubnetForm,
+    "subport": SubportForm,
+    "trunk": TrunkForm,
+    "trunk edit": TrunkEdit,
     "user": UserForm,
     "volume": VolumeForm,
     "volume attach": AttachForm,

@@ -156,6 +156,8 @@ def record_of(cloud: Cloud, noun: str, id_: str) -> Any:
         "security_group": lambda: cloud.security_groups.show(id_),
         "rule": lambda: cloud.security_groups.rule(id_),
         "subnet_pool": lambda: cloud.subnet_pools.show(id_),
+        "qos": lambda: cloud.qos.show(id_).policy,
+        "trunk": lambda: cloud.trunks.show(id_).trunk,
         "address_group": lambda: cloud.address_groups.show(id_),
         "subnet": lambda: cloud.networks.subnet(id_),
         "operation": lambda: cloud.operations.show(id_)[0],

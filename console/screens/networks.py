@@ -120,6 +120,14 @@ class Networks(TablePanel):
         """The subnet pools."""
         self.desk.drill(panels.make("subnet-pools"))
 
+    def qos_policies(self) -> None:
+        """The QoS policies."""
+        self.desk.drill(panels.make("qos-policies"))
+
+    def trunks(self) -> None:
+        """The trunks."""
+        self.desk.drill(panels.make("trunks"))
+
     def edit(self) -> None:
         """Ask what is to be changed of it."""
         if self.item is not None:
@@ -182,6 +190,10 @@ class Ports(TablePanel):
     def fetch(self, cloud: Cloud, everyone: bool) -> Sequence[Any]:
         """The network's ports with what they are plugged into."""
         names = {r.id: r.name for r in cloud.instances.recorded(all_projects=True)}
+        names |= {
+            each.trunk.id: f"trunk {each.trunk.name}"
+            for each in cloud.trunks.list(all_projects=True)
+        }
         names |= {r.id: f"router {r.name}" for r in cloud.routers.list(all_projects=True)}
         leases = {
             (each.mac, each.address): each for each in cloud.machine.dnsmasq.leases(self._network)

@@ -37,6 +37,14 @@ class Reshaping:
         resized = self.item is not None and bool(self.item.row.previous)
         self._ask("instance resize end" if resized else "instance resize")
 
+    def plug(self) -> None:
+        """Ask for a port that it gets, running or not."""
+        self._ask("instance plug")
+
+    def unplug(self) -> None:
+        """Ask for a port that it loses."""
+        self._ask("instance unplug")
+
     def shelve(self) -> None:
         """Put it on the shelf, or take it off."""
         item = self.item

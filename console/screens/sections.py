@@ -240,6 +240,43 @@ def _port(cloud: Cloud, id_: str) -> Iterator[Section]:
             yield f"Rules of {group.name}{kind}", _rules(cloud, group.id)
 
 
+def _qos(cloud: Cloud, id_: str) -> Iterator[Section]:
+    rows = []
+    for rule in cloud.qos.show(id_).rules:
+        burst = f", {rule.max_burst_kbits} kbit at once" if rule.max_burst_kbits else ""
+        said = (
+            f"marked with DSCP {rule.dscp_mark}"
+            if rule.type == "dscp_marking"
+            else f"at most {rule.max_kbps:,} kbit/s{burst}"
+        )
+        rows.append(("sent" if rule.direction == "egress" else "received", said, ""))
+    yield "Rules", rows or [("", "none: it changes nothing", "dim")]
+    held = [each for each in cloud.networks.list(all_projects=True) if each.qos_policy_id == id_]
+    ports = [
+        view.port for view in cloud.ports.list(all_projects=True) if view.port.qos_policy_id == id_
+    ]
+    used = [("network", each.name, "") for each in held]
+    used += [("port", each.name or each.id, "") for each in ports]
+    yield "Used by", used or [("", "nothing", "dim")]
+
+
+def _trunk(cloud: Cloud, id_: str) -> Iterator[Section]:
+    view = cloud.trunks.show(id_)
+    networks = {each.id: each.name for each in cloud.networks.list(all_projects=True)}
+    yield (
+        "Ports",
+        [
+            ("untagged", f"{view.parent.name or view.parent.id}  on "
+             f"{networks.get(view.parent.network_id, '')}", ""),
+            *(
+                (f"VLAN {each.segmentation_id}",
+                 f"{port.name or port.id}  on {networks.get(port.network_id, '')}", "")
+                for each, port in view.subports
+            ),
+        ],
+    )  # fmt: skip
+
+
 def _subnet_pool(cloud: Cloud, id_: str) -> Iterator[Section]:
     networks = {each.id: each.name for each in cloud.networks.list(all_projects=True)}
     rows = [
@@ -261,6 +298,7 @@ def _address_group(cloud: Cloud, id_: str) -> Iterator[Section]:
 
 
 _TITLES = {
+    "qos": "QoS policy",
     "address_group": "Address group",
     "floating_ip": "Floating IP",
     "keypair": "Key pair",
@@ -268,6 +306,8 @@ _TITLES = {
     "subnet_pool": "Subnet pool",
 }
 _MORE: dict[str, Callable[[Cloud, str], Iterator[Section]]] = {
+    "qos": _qos,
+    "trunk": _trunk,
     "instance": _instance,
     "network": _network,
     "port": _port,

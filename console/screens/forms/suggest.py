@@ -9,6 +9,7 @@ from pathlib import Path
 
 from textual.suggester import Suggester
 
+from backends.cloud import Cloud
 from backends.errors import Refused
 from backends.services import addresses
 from backends.services.base import good_name, good_text
@@ -24,6 +25,11 @@ def next_name(stem: str, taken: Collection[str]) -> str:
     while f"{stem}-{number}" in taken:
         number += 1
     return f"{stem}-{number}"
+
+
+def qos_options(cloud: Cloud) -> list[tuple[str, str]]:
+    """The QoS policies that the caller may use: names and ids."""
+    return [(each.policy.name, each.policy.id) for each in cloud.qos.list()]
 
 
 def free_range(taken: Iterable[str]) -> str:
