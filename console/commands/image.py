@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import shutil
+import sys
 from typing import TYPE_CHECKING, Any
 
-from console.commands import image_create
+from console.commands import chain, image_create
 from console.commands.command import ALL_PROJECTS, LONG, PROPERTIES, Command, arg, name, names
 from console.commands.job import Job
 from console.commands.output import Fields, Rows
@@ -21,7 +23,9 @@ def list_(job: Job) -> Rows:
     args = job.args
     rows = [
         row
-        for row in job.cloud.images.list(all_projects=args.all_projects)
+        for row in job.cloud.images.list(
+            all_projects=args.all_projects, membership=args.member_status
+        )
         if args.visibility in (None, row.visibility.value) and args.name in (None, row.name)
     ]
     if not args.long:
@@ -41,8 +45,12 @@ def show(job: Job) -> Fields:
 
 def set_(job: Job) -> None:
     args = job.args
+    if args.answer is not None:
+        job.cloud.images.answer(args.name, args.answer)
+        return
     job.cloud.images.set(
         args.name,
+        active=args.active,
         name=args.new_name,
         visibility=args.visibility,
         protected=args.protected,
@@ -71,10 +79,33 @@ def remove_project(job: Job) -> None:
 
 
 def members(job: Job) -> Rows:
-    images = job.cloud.images
-    id_ = images.show(job.args.name).id
-    rows = [(id_, member, "accepted") for member in images.members(id_)]
+    rows = [each[:3] for each in job.cloud.images.memberships(job.args.name)]
     return Rows(("Image ID", "Member ID", "Status"), rows)
+
+
+def save(job: Job) -> None:
+    args, images = job.args, job.cloud.images
+    if args.file:
+        images.save(args.name, args.file)
+        return
+    if sys.stdout.isatty():
+        from backends.errors import Usage
+
+        raise Usage("usage", "an image is no text: name a --file, or pipe it somewhere")
+    with images.content(args.name) as file:
+        shutil.copyfileobj(file, sys.stdout.buffer, 1 << 20)
+
+
+def verify(job: Job) -> Fields:
+    return fields(job.cloud.images.verify(job.args.name))
+
+
+def repair(job: Job) -> Fields:
+    return fields(job.cloud.images.repair(job.args.name, job.args.source))
+
+
+def convert(job: Job) -> Fields:
+    return fields(job.cloud.images.convert(job.args.name, job.args.to))
 
 
 def catalog(job: Job) -> Rows:
@@ -92,7 +123,11 @@ def status(row: Image) -> str:
     """Glance's word for it."""
     if row.absent:
         return "pending_delete"
-    return "active" if row.imported else "importing"
+    if not row.ready:
+        return "importing"
+    if row.damaged:
+        return "damaged"
+    return "active" if row.active else "deactivated"
 
 
 def fields(row: Image) -> Fields:
@@ -102,6 +137,9 @@ def fields(row: Image) -> Fields:
     for key, value in (("kernel_id", row.kernel_id), ("ramdisk_id", row.ramdisk_id)):
         if value is not None:
             properties[key] = value
+    for key, place in (("base_image_ref", row.parent_id), ("source", row.origin)):
+        if place is not None:
+            properties.setdefault(key, place)
     if row.sha512:
         properties |= {"os_hash_algo": "sha512", "os_hash_value": row.sha512}
     return Fields(
@@ -135,14 +173,17 @@ COMMANDS = (
     ),
     Command(
         "image list", list_, "List the images you may use.",
-        (LONG, ALL_PROJECTS, *image_create.VISIBILITY, arg("--name", help="of this name alone")),
+        (LONG, ALL_PROJECTS, *image_create.VISIBILITY, arg("--name", help="of this name alone"),
+         arg("--member-status", default="accepted", metavar="STATUS",
+             help="of those offered to this project: accepted, pending, rejected or all")),
         shows="rows",
     ),
     Command("image show", show, "Show an image.", (name("IMAGE"),), shows="fields"),
     Command(
         "image set", set_, "Change an image.",
         (name("IMAGE"), arg("--name", dest="new_name", help="a new name"), PROPERTIES,
-         *image_create.VISIBILITY, *image_create.LIMITS),
+         *image_create.VISIBILITY, *image_create.LIMITS, *image_create.ACTIVE,
+         *image_create.ANSWERS),
         "image set --protected lab", writes=True,
     ),
     Command(
@@ -168,6 +209,29 @@ COMMANDS = (
         "image member list", members, "List the projects an image is shared with.",
         (name("IMAGE"),), shows="rows",
     ),
+    Command(
+        "image save", save, "Copy an image to a file, or to where the output is piped.",
+        (name("IMAGE"), arg("--file", metavar="FILE", help="the file")),
+        "image save --file lab.qcow2 lab", writes=True,
+    ),
+    Command(
+        "image verify", verify, "Hold an image's file to the checksums it was imported with.",
+        (name("IMAGE"),), "image verify lab", "fields", writes=True,
+    ),
+    Command(
+        "image repair", repair, "Fetch an image's lost or damaged file again, by its checksum.",
+        (name("IMAGE"),
+         arg("--from", dest="source", metavar="SOURCE",
+             help="a file or URL (an equal image, or where it came from)")),
+        "image repair --from lab.qcow2 lab", "fields", writes=True,
+    ),
+    Command(
+        "image convert", convert, "Put an image that nothing stands on into another format.",
+        (name("IMAGE"),
+         arg("--to", required=True, metavar="FORMAT", help="qcow2, raw, vdi, vhd, vhdx, vmdk")),
+        "image convert --to qcow2 legacy", "fields", writes=True,
+    ),
+    *chain.COMMANDS,
     Command(
         "image catalog", catalog, "List public cloud images that `image create --catalog` knows.",
         (), "image create --catalog debian-12", "rows",

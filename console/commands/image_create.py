@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import os
+import stat
+import sys
+from typing import TYPE_CHECKING, BinaryIO
 
 from console.commands.command import PROJECT, PROPERTIES, arg
 from console.commands.job import Job
@@ -16,14 +19,22 @@ def create(job: Job) -> Image:
     from backends.errors import Usage
 
     args = job.args
+    piped = args.file == "-" or (not args.file and _is_piped())
     sources = [each for each in (args.file, args.uri, args.catalog) if each]
-    if len(sources) != 1:
+    if len(sources) > 1 or not (sources or piped):
         raise Usage("usage", "name one source: --file FILE, --uri URL or --catalog ENTRY")
     if args.catalog:
         return _from_catalog(job)
     if not args.name:
         raise Usage("usage", "name the image")
-    return _import(job, args.name, sources[0], args.disk_format or "raw", args.sha256, None)
+    source = sources[0] if sources and sources[0] != "-" else sys.stdin.buffer
+    return _import(job, args.name, source, args.disk_format or "raw", args.sha256, args.sha512)
+
+
+def _is_piped() -> bool:
+    """Whether there is a pipe or a file to read from, and not a terminal or nothing at all."""
+    kind = os.fstat(0).st_mode
+    return stat.S_ISFIFO(kind) or stat.S_ISREG(kind)
 
 
 def _from_catalog(job: Job) -> Image:
@@ -45,7 +56,12 @@ def _from_catalog(job: Job) -> Image:
 
 
 def _import(
-    job: Job, name: str, source: str, disk_format: str, sha256: str | None, sha512: str | None
+    job: Job,
+    name: str,
+    source: str | BinaryIO,
+    disk_format: str,
+    sha256: str | None,
+    sha512: str | None,
 ) -> Image:
     args = job.args
     properties = dict(args.properties)
@@ -54,6 +70,7 @@ def _import(
         source,
         disk_format=disk_format,
         container_format=args.container_format,
+        convert_to=args.convert_to,
         visibility=args.visibility or "private",
         min_disk=args.min_disk or 0,
         min_ram=args.min_ram or 0,
@@ -84,16 +101,37 @@ LIMITS = (
     arg("--unprotected", dest="protected", action="store_const", const=False, default=None,
         group="protection", help="it can"),
 )  # fmt: skip
+ACTIVE = (
+    arg("--activate", dest="active", action="store_const", const=True, default=None,
+        group="active", help="it can be used"),
+    arg("--deactivate", dest="active", action="store_const", const=False, default=None,
+        group="active", help="it is kept from being launched and saved"),
+)  # fmt: skip
+ANSWERS = tuple(
+    arg(f"--{word}", dest="answer", action="store_const", const=status, default=None,
+        group="answer", help=text)
+    for word, status, text in (
+        ("accept", "accepted", "take it: it is offered to this project"),
+        ("reject", "rejected", "do not take it"),
+        ("pending", "pending", "think it over"),
+    )
+)  # fmt: skip
 ARGUMENTS = (
     arg("name", nargs="?", metavar="NAME"),
-    arg("--file", metavar="FILE", help="a file, or an http(s) URL"),
+    arg("--file", metavar="FILE", help="a file, an http(s) URL, or - for what is piped in"),
     arg("--uri", metavar="URL", help="an http(s) URL"),
     arg("--catalog", metavar="ENTRY", help="an entry of `image catalog`"),
-    arg("--disk-format", metavar="FORMAT", help="raw, qcow2, aki, ari, ami (raw)"),
+    arg(
+        "--disk-format",
+        metavar="FORMAT",
+        help="raw, qcow2, vdi, vhd, vhdx, vmdk, iso, aki, ari, ami (raw)",
+    ),
+    arg("--convert-to", metavar="FORMAT", help="the format it is put into then"),
     arg("--container-format", default="bare", metavar="FORMAT", help="bare, aki, ari, ami (bare)"),
     arg("--kernel", metavar="IMAGE", help="an ami's kernel (aki)"),
     arg("--ramdisk", metavar="IMAGE", help="an ami's ramdisk (ari)"),
     arg("--sha256", metavar="SUM", help="what its SHA-256 must be"),
+    arg("--sha512", metavar="SUM", help="what its SHA-512 must be"),
     *VISIBILITY,
     *LIMITS,
     PROPERTIES,
