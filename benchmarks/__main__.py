@@ -7,7 +7,8 @@ import sys
 
 from backends.errors import QuarterdeckError
 
-NAMES = ("create", "listing", "command", "plan", "screen", "connections", "flows")
+NAMES = ("create", "listing", "command", "plan", "screen", "connections", "flows",
+         "groups", "traffic")  # fmt: skip
 
 
 def main(names: list[str]) -> int:

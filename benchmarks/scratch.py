@@ -21,8 +21,8 @@ IMAGE, FLAVOR, NETWORK = "lab", "bench", "bench"
 
 
 @contextmanager
-def cloud() -> Iterator[tuple[Cloud, Access]]:
-    """A fresh cloud with the lab image, a flavor and a network with DHCP."""
+def cloud(*, guests: bool = True) -> Iterator[tuple[Cloud, Access]]:
+    """A fresh cloud with a network with DHCP, and for `guests` the lab image and a flavor."""
     root = Path(tempfile.mkdtemp(prefix="qdbench"))
     # QEMU's user has to reach the disks in it.
     root.chmod(0o711)
@@ -33,9 +33,10 @@ def cloud() -> Iterator[tuple[Cloud, Access]]:
         init(access)
         opened = Cloud.open(access)
         try:
-            lab = build(LAB_CACHE, lambda what, share: None)
-            opened.images.create(IMAGE, str(lab.disk), visibility="public")
-            opened.flavors.create(FLAVOR, ram=max(RAM, 128), disk=1)
+            if guests:
+                lab = build(LAB_CACHE, lambda what, share: None)
+                opened.images.create(IMAGE, str(lab.disk), visibility="public")
+                opened.flavors.create(FLAVOR, ram=max(RAM, 128), disk=1)
             opened.networks.create(NETWORK)
             opened.networks.create_subnet(NewSubnet(NETWORK, "10.97.0.0/16"))
             opened.quotas.set("admin", {"instances": -1, "ports": -1, "cores": -1, "ram": -1})
