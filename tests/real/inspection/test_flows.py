@@ -70,7 +70,8 @@ def test_the_firewalls_flows_read_as_ovs_ofctl_prints_them(street: Street) -> No
 
 def test_flows_of_every_other_kind_read_so_too(street: Street) -> None:
     bridge = f"br-{street.town.token}"
-    run("ovs-vsctl", "add-br", bridge, "--", "set", "bridge", bridge, "datapath_type=netdev",
+    kind = f"datapath_type={street.town.cloud.settings.datapath}"
+    run("ovs-vsctl", "add-br", bridge, "--", "set", "bridge", bridge, kind,
         "fail_mode=secure")  # fmt: skip
     try:
         add = ("ovs-ofctl", "-O", "OpenFlow14", "add-flows", bridge, "-")
@@ -115,7 +116,7 @@ def test_rates_are_of_what_was_sent_between_two_readings(street: Street) -> None
     before = cloud.flows.list(cloud.settings.bridge, table=92)
     assert street.first.reaches(street.second.address, PORT)
     sent = 0.0
-    # The userspace datapath tells its counters to the flows once a second.
+    # A datapath tells its counters to the flows once a second.
     for _ in range(100):
         after = cloud.flows.list(cloud.settings.bridge, table=92)
         rows = cloud.flows.rows(after, before, port="second")

@@ -20,6 +20,7 @@ from backends.drivers.ovs.facts import CLOUD
 from backends.drivers.ovs.steps import AddBridge, RemoveBridge, RemovePort, WriteFlows
 from backends.hosts import LocalHost
 from backends.settings import Settings, dhcp_namespace
+from backends.traits import datapath
 from tests.real.network_drivers.lab import (
     Lab,
     run,
@@ -38,6 +39,7 @@ def settings() -> Iterator[Settings]:
         folder / "run",
         os.uname().nodename,
         bridge=f"br-{suffix}",
+        datapath=datapath(),
     )
     shutil.rmtree(folder)
 
@@ -67,8 +69,9 @@ def empty(settings: Settings) -> Iterator[Lab]:
 @pytest.fixture
 def lab(empty: Lab) -> Lab:
     """A cloud with its bridge, which switches as a plain one does."""
-    add = AddBridge(empty.settings.bridge, "netdev", ((CLOUD, empty.settings.cloud),))
-    empty.apply(add, WriteFlows(empty.settings.bridge, 0x10, ("table=0,actions=NORMAL",)))
+    settings = empty.settings
+    add = AddBridge(settings.bridge, settings.datapath, ((CLOUD, settings.cloud),))
+    empty.apply(add, WriteFlows(settings.bridge, 0x10, ("table=0,actions=NORMAL",)))
     return empty
 
 
@@ -76,6 +79,6 @@ def lab(empty: Lab) -> Lab:
 def stranger() -> Iterator[str]:
     """A bridge that somebody else made."""
     name = f"br-s{secrets.token_hex(2)}"
-    run("ovs-vsctl", "add-br", name, "--", "set", "bridge", name, "datapath_type=netdev")
+    run("ovs-vsctl", "add-br", name, "--", "set", "bridge", name, f"datapath_type={datapath()}")
     yield name
     run("ovs-vsctl", "--if-exists", "del-br", name)

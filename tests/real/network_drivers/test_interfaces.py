@@ -27,7 +27,7 @@ def test_facts_tell_what_was_made_and_a_second_time_changes_nothing(lab: Lab) ->
     facts = lab.ovs.facts(flows=True)
     assert facts.bridges[bridge].flows == 0x10
     assert facts.bridges[bridge].fail_mode == "secure"
-    assert facts.bridges[bridge].datapath == "netdev"
+    assert facts.bridges[bridge].datapath == lab.settings.datapath
     port = facts.ports[tap]
     assert (port.bridge, port.vlan, port.internal, port.error) == (bridge, 21, True, "")
     assert port.ofport > 0
@@ -37,7 +37,7 @@ def test_facts_tell_what_was_made_and_a_second_time_changes_nothing(lab: Lab) ->
 
     before = versions(bridge)
     lab.apply(
-        AddBridge(bridge, "netdev", ((CLOUD, lab.settings.cloud),)),
+        AddBridge(bridge, lab.settings.datapath, ((CLOUD, lab.settings.cloud),)),
         AddNamespace(namespace),
         AddPort(bridge, tap, 21, tuple(port.labels.items()), internal=True, mac=mac, mtu=1450),
         SetInterface(namespace, tap, mac, 1450, frozenset({"10.66.1.1/24"}), checksums=False),

@@ -89,7 +89,7 @@ def test_what_a_stranger_has_is_refused_and_unchanged(lab: Lab, stranger: str) -
     before = run("ovs-vsctl", "list", "bridge", stranger) + run("ovs-vsctl", "list", "port", theirs)
     ours = lab.labels(str(uuid.uuid4()))
     steps: list[Step] = [
-        AddBridge(stranger, "netdev", ours),
+        AddBridge(stranger, lab.settings.datapath, ours),
         RemoveBridge(stranger),
         AddPort(stranger, f"tap{secrets.token_hex(4)}", 5, ours, internal=True),
         AddPort(lab.settings.bridge, theirs, 5, ours, internal=True),

@@ -137,9 +137,16 @@ class Node:
             input=stdin, capture_output=True, text=True, timeout=timeout, check=False,
         )  # fmt: skip
 
+    def feed(self, data: bytes, *argv: str, timeout: float = 60) -> None:
+        """Run a command that reads these bytes."""
+        subprocess.run(
+            ["ssh", *self._options(), "node", shlex.join(argv)],
+            input=data, capture_output=True, timeout=timeout, check=True,
+        )  # fmt: skip
+
     def write(self, path: str, content: str) -> None:
         """A file in the node."""
-        self.run("tee", path, stdin=content)
+        self.feed(content.encode(), "tee", path)
 
     def cut_off(self) -> None:
         """Pull its cable: what is sent to and from it is lost, and nobody is told."""
