@@ -124,8 +124,10 @@ class Row(Vertical):
         """Show the options, and the value unless a person has given one."""
         editor = self.query_one(f"#field-{self.field.name}")
         if isinstance(editor, Select):
-            editor.set_options(loaded.options)
-            if loaded.value and any(value == loaded.value for _, value in loaded.options):
+            fixed = self.field.options if isinstance(self.field, Choice) else ()
+            options = loaded.options or fixed
+            editor.set_options(options)
+            if loaded.value and any(value == loaded.value for _, value in options):
                 editor.value = loaded.value
         elif isinstance(editor, Tick):
             editor.value = bool(loaded.value)

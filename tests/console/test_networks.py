@@ -127,6 +127,35 @@ async def test_a_form_begins_with_what_is_under_the_cursor(
             await until(pilot, lambda: not isinstance(app.screen, Form))
 
 
+async def test_forms_that_change_begin_with_what_there_is(
+    deck: Maker, paper: recorded.Recorded, cloud: Cloud
+) -> None:
+    def values() -> dict[str, str]:
+        return app.screen.values() if isinstance(app.screen, Form) else {}
+
+    app = deck(paper, cloud)
+    async with app.run_test(size=(80, 24)) as pilot:
+        for panel, inside, expected in (
+            ("networks", False, {"name": "harbour", "mtu": "1500", "up": "yes"}),
+            ("routers", False, {"name": "등대", "up": "yes", "routes": ""}),
+            ("floating-ips", False, {"port": "10000000-0000-4000-8000-000000000000"}),
+            ("security-groups", False, {"name": "default", "stateful": "yes"}),
+            ("security-groups", True, {"direction": "ingress", "ethertype": "IPv4"}),
+        ):
+            await pilot.press("colon", *panel, "enter")
+            await until(pilot, lambda: app.panel.ids())
+            if inside:
+                await pilot.press("enter")
+                await until(pilot, lambda: app.panel.slug == "rules" and app.panel.ids())
+            await pilot.press("e")
+            await until(pilot, lambda expected=expected: expected.items() <= values().items())
+            if not inside:
+                await pilot.press("ctrl+s")
+                await until(pilot, lambda: "nothing was changed" in screen(app))
+            await pilot.press("escape")
+            await until(pilot, lambda: not isinstance(app.screen, Form))
+
+
 async def test_the_topology_is_drawn_zoomed_and_written(
     deck: Maker, paper: recorded.Recorded, cloud: Cloud, tmp_path: Path
 ) -> None:

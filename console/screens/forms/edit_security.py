@@ -72,9 +72,9 @@ class SubnetPoolEdit(EditForm):
     fields = (
         _NAME,
         Text("prefixes", "Prefixes", lambda text: good_prefixes(listed(text))),
-        Text("default", "Length, default", _LENGTH),
-        Text("min", "Length, least", _LENGTH),
-        Text("max", "Length, most", _LENGTH),
+        Text("default", "Usual length", _LENGTH),
+        Text("min", "Least length", _LENGTH),
+        Text("max", "Most length", _LENGTH),
         Text("quota", "For a project", number("a quota", 0, (1 << 31) - 1), optional=True,
              hint="no limit; addresses, or /64s"),
         Toggle("is_default", "Default pool"),
