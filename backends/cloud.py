@@ -28,6 +28,7 @@ from backends.traits import datapath, domain_type
 if TYPE_CHECKING:
     from backends.plan.plan import Plan
     from backends.services.address_group import AddressGroups
+    from backends.services.backup import VolumeBackups
     from backends.services.chain import Chains
     from backends.services.connection import ConnectionTables
     from backends.services.drift import Drift
@@ -42,16 +43,21 @@ if TYPE_CHECKING:
     from backends.services.network import Networks
     from backends.services.operation import Operations
     from backends.services.plugging import Plugging
+    from backends.services.pool import Pools
     from backends.services.port import Ports
     from backends.services.qos import QosPolicies
     from backends.services.quotas import Quotas
     from backends.services.reshape import Reshaping
     from backends.services.router import Routers
     from backends.services.security_group import SecurityGroups
+    from backends.services.snapshot import Snapshots
     from backends.services.subnet_pool import SubnetPools
     from backends.services.topology import Topologies
+    from backends.services.transfer import Transfers
     from backends.services.trunk import Trunks
     from backends.services.volume import Volumes
+    from backends.services.volume_group import VolumeGroups
+    from backends.services.volume_type import VolumeTypes
 
 __all__ = [
     "RUN_ROOT",
@@ -209,6 +215,42 @@ class Cloud:
         from backends.services.instance import Instances
 
         return Instances(self.context)
+
+    @cached_property
+    def volume_types(self) -> VolumeTypes:
+        from backends.services.volume_type import VolumeTypes
+
+        return VolumeTypes(self.context)
+
+    @cached_property
+    def pools(self) -> Pools:
+        from backends.services.pool import Pools
+
+        return Pools(self.context)
+
+    @cached_property
+    def snapshots(self) -> Snapshots:
+        from backends.services.snapshot import Snapshots
+
+        return Snapshots(self.context)
+
+    @cached_property
+    def backups(self) -> VolumeBackups:
+        from backends.services.backup import VolumeBackups
+
+        return VolumeBackups(self.context)
+
+    @cached_property
+    def volume_groups(self) -> VolumeGroups:
+        from backends.services.volume_group import VolumeGroups
+
+        return VolumeGroups(self.context)
+
+    @cached_property
+    def transfers(self) -> Transfers:
+        from backends.services.transfer import Transfers
+
+        return Transfers(self.context)
 
     @cached_property
     def volumes(self) -> Volumes:

@@ -21,7 +21,10 @@ from backends.settings import check_cloud_name
 
 # The file names that a cloud's own state folder has at its top.
 _OWN_FILES = ("store.db", "store.db-wal", "store.db-shm")
-_OWN_FOLDERS = ("labels", "images", "volumes", "instances", "dhcp", "ra", "metadata", "errors")
+_OWN_FOLDERS = (
+    "labels", "images", "volumes", "backups", "keys", "instances", "dhcp", "ra", "metadata",
+    "errors",
+)  # fmt: skip
 
 
 def plan(access: Access) -> tuple[Orphan, ...]:

@@ -14,7 +14,7 @@ from backends.hosts import LocalHost
 from backends.records.host import CloudRecord, HostRecord
 from backends.records.identity import DEFAULT_DOMAIN, Domain, Project, Role, RoleAssignment, User
 from backends.records.store import Store, is_path
-from backends.records.tables import Flavor
+from backends.records.tables import Flavor, QosSpec, VolumeType
 from backends.salvage import Report, Salvage, parse
 from backends.services.project import add_default_group
 from backends.settings import check_cloud_name
@@ -73,8 +73,14 @@ def _write(access: Access, machine: Machine, facts: Facts) -> Report:
             for kind in ("image", "network", "port", "router", "floatingip"):
                 for id_, _ in salvage.labels(kind):
                     salvage.make(kind, id_)
+            for id_, _ in salvage.labels("pool"):
+                salvage.make("pool", id_)
             for id_ in facts.volumes:
                 salvage.make("volume", id_)
+            for id_ in facts.snapshots:
+                salvage.make("snapshot", id_)
+            for id_, _ in salvage.labels("backup"):
+                salvage.make("backup", id_)
             for id_ in (*facts.domains, *(id_ for id_, _ in salvage.labels("instance"))):
                 salvage.make("instance", id_)
             return salvage.report
@@ -90,6 +96,8 @@ def _ground(salvage: Salvage, record: CloudRecord) -> None:
     salvage.add(HostRecord, label.get("hosts") or [{"name": salvage.settings.host}])
     salvage.add(Domain, label.get("domains") or [{"id": DEFAULT_DOMAIN, "name": "Default"}])
     salvage.add(Flavor, label.get("flavors", ()))
+    salvage.add(QosSpec, label.get("qos", ()))
+    salvage.add(VolumeType, label.get("types", ()))
 
 
 def _admin(session: Session) -> None:

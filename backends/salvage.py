@@ -33,11 +33,15 @@ from backends.records.tables import (
     Router,
     SecurityGroup,
     SecurityGroupRule,
+    StoragePool,
     Subnet,
     SubnetPool,
     Subport,
     Trunk,
     Volume,
+    VolumeBackup,
+    VolumeSnapshot,
+    VolumeType,
 )
 from backends.services.project import add_default_group
 
@@ -60,7 +64,10 @@ _TABLES: dict[str, type[SQLModel]] = {
     "port": Port,
     "router": Router,
     "floatingip": FloatingIp,
+    "pool": StoragePool,
     "volume": Volume,
+    "snapshot": VolumeSnapshot,
+    "backup": VolumeBackup,
     "instance": Instance,
 }
 _PLURALS = {kind: f"{kind}s" for kind in _TABLES} | {"floatingip": "floating IPs"}
@@ -290,8 +297,40 @@ class Salvage:
         if "volume" not in label:
             self.report.lost.append(f"volume {id_}: its label is not readable")
             return False
-        self.owner(label["volume"]["project_id"])
-        self.add(Volume, [{**label["volume"], "made": True}])
+        values = dict(label["volume"])
+        self.owner(values["project_id"])
+        if not values.get("type_id") or self.session.get(VolumeType, values["type_id"]) is None:
+            values["type_id"] = None
+        # Groups are records alone.
+        self.add(Volume, [{**values, "group_id": None, "made": True}])
+        return True
+
+    def _pool(self, id_: str) -> bool:
+        label = self._label("pool", id_)
+        if not label:
+            return False
+        self.add(StoragePool, [label["pool"]])
+        return True
+
+    def _snapshot(self, id_: str) -> bool:
+        fact = self.facts.snapshots.get(id_)
+        values = dict((parse(fact.label) if fact else {}).get("snapshot") or {})
+        if not values or not self.make("volume", values["volume_id"]):
+            self.report.lost.append(f"snapshot {id_}: its volume or its label is gone")
+            return False
+        self.owner(values["project_id"])
+        self.add(VolumeSnapshot, [{**values, "group_snapshot_id": None, "made": True}])
+        return True
+
+    def _backup(self, id_: str) -> bool:
+        values = dict(self._label("backup", id_).get("backup") or {})
+        parent = values.get("parent_id")
+        whole = id_ in self.facts.backups and (not parent or self.make("backup", parent))
+        if not values or not whole:
+            self.report.lost.append(f"backup {id_}: what it consists of is gone")
+            return False
+        self.owner(values["project_id"])
+        self.add(VolumeBackup, [{**values, "made": True}])
         return True
 
     def _instance(self, id_: str) -> bool:

@@ -45,8 +45,10 @@ def source_of(volume: Volume, records: Records, settings: Settings) -> Source:
         origin = records.volumes[records.snapshots[id_].volume_id]
         return Source(kind, id_, pool_named(origin.pool, records, settings))
     if kind == "volume":
-        pool = pool_named(records.volumes[id_].pool, records, settings)
-        return Source(kind, id_, pool, guests=guests_of(id_, records))
+        origin = records.volumes[id_]
+        pool = pool_named(origin.pool, records, settings)
+        guests = guests_of(id_, records)
+        return Source(kind, id_, pool, guests=guests, halts=bool(origin.key_id))
     if kind == "backup":
         return Source(kind, id_, place=records.backups[id_].folder)
     return Source()

@@ -46,6 +46,10 @@ def plan(unit: Unit, records: Records, facts: Facts, settings: Settings) -> Unit
 
 
 def _make(unit: Unit, volume: Volume, pool: Pool, records: Records, settings: Settings) -> UnitPlan:
+    if volume.made and volume.revert_to and not pool.is_block:
+        # What the snapshot holds is all that is left of it.
+        step = RevertVolume(unit.id, volume.revert_to, pool, storage.bytes_of(volume))
+        return UnitPlan(unit, (step,), settles=True)
     if volume.made:
         text = f"volume {volume.name or volume.id} is gone from the machine"
         return UnitPlan(unit, (), (Problem("volume.lost", text),))

@@ -31,6 +31,7 @@ from backends.records.tables import (
     Instance,
     Network,
     Port,
+    VolumeSnapshot,
 )
 from backends.records.unit import Kind, Unit
 from backends.salvage import Report, Salvage
@@ -265,6 +266,10 @@ def _let_go(session: Session, unit: Unit) -> list[Unit]:
     """Whatever refers to a lost thing does so no more; returns the units that this concerns."""
     units: list[Unit] = []
     if unit.kind is Kind.VOLUME:
+        kept = select(VolumeSnapshot).where(VolumeSnapshot.volume_id == unit.id)
+        if session.exec(kept).first() is not None:
+            text = "its snapshots are there: `volume revert` brings it back from the newest one"
+            raise Refused("forget.snapshots", text)
         for row in session.exec(select(Attachment).where(Attachment.volume_id == unit.id)):
             row.absent = True
             units.append(Unit(Kind.INSTANCE, row.instance_id))

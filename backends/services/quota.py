@@ -23,6 +23,8 @@ from backends.records.tables import (
     Subnet,
     SubnetPool,
     Volume,
+    VolumeBackup,
+    VolumeSnapshot,
 )
 
 # OpenStack's own defaults (Nova, Neutron, Cinder configuration references). RAM in MiB.
@@ -34,6 +36,9 @@ DEFAULTS: dict[str, int] = {
     "images": 100,
     "volumes": 10,
     "gigabytes": 1000,
+    "snapshots": 10,
+    "backups": 10,
+    "backup-gigabytes": 1000,
     "networks": 100,
     "subnets": 100,
     "ports": 500,
@@ -89,13 +94,22 @@ def _count(session: Session, project_id: str, resource: str) -> int:
             .join(SecurityGroup, col(SecurityGroup.id) == col(SecurityGroupRule.group_id))
             .where(SecurityGroup.project_id == project_id)
         )
-    return int(session.exec(query).one() or 0)
+    found = int(session.exec(query).one() or 0)
+    if resource == "gigabytes":
+        # Snapshots take room as volumes do (Cinder's no_snapshot_gb_quota is off).
+        held = select(func.sum(VolumeSnapshot.size)).where(
+            VolumeSnapshot.project_id == project_id, col(VolumeSnapshot.absent).is_(False)
+        )
+        found += int(session.exec(held).one() or 0)
+    return found
 
 
 def _amounts() -> dict[str, tuple[Any, Any, tuple[Any, ...]]]:
     count = func.count()
     there = (col(Instance.absent).is_(False),)
     volume = (col(Volume.absent).is_(False),)
+    snapshot = (col(VolumeSnapshot.absent).is_(False),)
+    backup = (col(VolumeBackup.absent).is_(False),)
     return {
         "instances": (count, Instance, there),
         "cores": (func.sum(Instance.vcpus), Instance, there),
@@ -103,6 +117,9 @@ def _amounts() -> dict[str, tuple[Any, Any, tuple[Any, ...]]]:
         "images": (count, Image, (col(Image.absent).is_(False),)),
         "volumes": (count, Volume, volume),
         "gigabytes": (func.sum(Volume.size), Volume, volume),
+        "snapshots": (count, VolumeSnapshot, snapshot),
+        "backups": (count, VolumeBackup, backup),
+        "backup-gigabytes": (func.sum(VolumeBackup.size), VolumeBackup, backup),
         "networks": (count, Network, (col(Network.absent).is_(False),)),
         "subnets": (count, Subnet, ()),
         "ports": (

@@ -1,8 +1,8 @@
-"""Volumes: made, attached, detached, deleted."""
+"""Volumes: made, filled, grown, moved, put back, deleted."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import NamedTuple
 
@@ -10,83 +10,136 @@ from sqlmodel import Session, col, select
 
 from backends.context import Change
 from backends.doom import doom
-from backends.errors import NotFound, Refused
+from backends.errors import Refused
+from backends.records.base import new_id
 from backends.records.identity import Role
 from backends.records.instance import Instance
+from backends.records.tables import Attachment, VolumeSnapshot, VolumeType
 from backends.records.unit import Kind, Unit
-from backends.records.volume import Attachment, Volume
-from backends.services import quota
-from backends.services.base import Service, check_absent, find, good_name, good_text, own
+from backends.records.volume import Volume
+from backends.services import quota, storage
+from backends.services.attachment import Attaching
+from backends.services.base import check_absent, find, good_name, good_properties, good_text, own
+from backends.services.volume_source import Origin, origin_of
+from backends.services.volume_type import is_multiattach, pool_of_type, require_type
 
-_GIB_MOST = 1 << 16
+# Copying a disk may take as long as this, in seconds.
+HOURS = 6 * 3600.0
 
 
 class VolumeRow(NamedTuple):
-    """One line of a listing. `attached` are (instance name, device)."""
+    """One line of a listing. `attached` are (instance name, device); `doing` what is at work."""
 
     volume: Volume
     attached: tuple[tuple[str, str], ...]
+    doing: str = ""
+    type: str = ""
+    snapshots: int = 0
 
     @property
     def status(self) -> str:
         """Cinder's word for it."""
-        if self.volume.absent:
-            return "deleting"
-        if not self.volume.made:
-            return "creating"
-        return "in-use" if self.attached else "available"
+        return self.doing or ("in-use" if self.attached else "available")
 
 
-class Volumes(Service):
+class NewVolume(NamedTuple):
+    """What a volume is made of: of one source at most. `size` in GiB, or the source's."""
+
+    name: str = ""
+    size: int | None = None
+    description: str = ""
+    type: str | None = None
+    image: str | None = None
+    snapshot: str | None = None
+    source: str | None = None
+    backup: str | None = None
+    pool: str | None = None
+    properties: Mapping[str, str] | None = None
+    bootable: bool | None = None
+    read_only: bool = False
+
+
+class Volumes(Attaching):
     """Volumes of the caller's project."""
 
     def create(self, name: str, size: int, description: str = "") -> Volume:
         """A new, empty volume of `size` GiB. Raises Refused `volume.size`, `quota.exceeded`."""
+        return self.make(NewVolume(name, size, description))
+
+    def make(self, new: NewVolume) -> Volume:
+        """A new volume, empty or with the content of its source.
+
+        Raises Refused `volume.size`, `volume.source`, `volume.busy`, `volume.encryption`,
+        `quota.exceeded`, `pool.full`; NotFound for what is not there.
+        """
         self.caller.require(Role.MEMBER, "create a volume")
-        if name:
-            name = good_name(name)
-        if not 1 <= size <= _GIB_MOST:
-            raise Refused("volume.size", f"a volume has 1 to {_GIB_MOST} GiB, not {size}")
+        if sum(each is not None for each in (new.image, new.snapshot, new.source, new.backup)) > 1:
+            raise Refused("volume.source", "a volume has one source: an image, a snapshot, ...")
+        if new.pool is not None:
+            self.caller.require_cloud_admin("choose a pool")
+        name = good_name(new.name) if new.name else ""
 
         def act(change: Change) -> Volume:
-            session, settings = change.session, self.context.settings
+            session = change.session
+            origin = origin_of(self.context, session, new)
+            size = _size(new, origin)
+            kind = require_type(session, new.type) if new.type else None
+            kind = kind or (session.get(VolumeType, origin.type_id) if origin.type_id else None)
             quota.check(session, self.caller.project_id, {"volumes": 1, "gigabytes": size})
+            pool = storage.find_pool(session, self.context.settings, _pool(new, kind, origin))
+            storage.check_room(self.context, session, pool, size)
+            bootable = origin.bootable if new.bootable is None else new.bootable
             row = Volume(
                 project_id=self.caller.project_id,
                 name=name,
-                description=good_text(description, "description"),
+                description=good_text(new.description, "description"),
                 size=size,
-                driver="lvm" if settings.volume_group else "file",
-                host=settings.host,
+                driver=pool.driver,
+                host=self.context.settings.host,
+                pool=pool.name,
+                type_id=kind.id if kind else None,
+                source_kind=origin.kind,
+                source_id=origin.id,
+                image_properties=origin.image_properties,
+                properties=good_properties(new.properties),
+                bootable=bootable,
+                read_only=new.read_only,
+                multiattach=is_multiattach(kind),
+                key_id=_key(kind, origin),
             )
             session.add(row)
             change.make(Unit(Kind.VOLUME, row.id), name or row.id)
             return row
 
-        return self.context.perform("volume.create", act)
+        return self.context.perform("volume.create", act, deadline=HOURS)
 
     def list(self, *, all_projects: bool = False) -> Sequence[VolumeRow]:
         """The caller's volumes and where they are attached, by name."""
         with self.context.reading() as session:
             rows = own(session, Volume, self.caller, all_projects)
-            used = _attached(session)
-            return [VolumeRow(row, used.get(row.id, ())) for row in rows]
-
-    def of_instance(self, instance: str) -> Sequence[str]:
-        """Ids of the volumes that an instance has, in the order of their devices."""
-        with self.context.reading() as session:
-            guest = find(session, Instance, instance, "instance", self.caller)
-            query = select(Attachment.volume_id).where(Attachment.instance_id == guest.id)
-            return list(session.exec(query.order_by(col(Attachment.device))))
+            return _rows(session, rows)
 
     def show(self, ref: str) -> VolumeRow:
         """One volume by id or name. Raises NotFound `volume.not_found`."""
         with self.context.reading() as session:
             row = find(session, Volume, ref, "volume", self.caller)
-            return VolumeRow(row, _attached(session).get(row.id, ()))
+            return _rows(session, [row])[0]
 
-    def set(self, ref: str, *, name: str | None = None, description: str | None = None) -> Volume:
-        """Change a volume's name or description."""
+    def set(
+        self,
+        ref: str,
+        *,
+        name: str | None = None,
+        description: str | None = None,
+        properties: Mapping[str, str] | None = None,
+        unset: Sequence[str] = (),
+        bootable: bool | None = None,
+        read_only: bool | None = None,
+    ) -> Volume:
+        """Change what a volume is called and how it may be used.
+
+        Raises Refused `volume.in_use` where `read_only` is to change of an attached one.
+        """
         self.caller.require(Role.MEMBER, "change a volume")
 
         def act(change: Change) -> Volume:
@@ -95,89 +148,212 @@ class Volumes(Service):
             row.name = row.name if name is None else good_name(name)
             if description is not None:
                 row.description = good_text(description, "description")
+            kept = {key: text for key, text in row.properties.items() if key not in unset}
+            row.properties = kept | good_properties(properties)
+            row.bootable = row.bootable if bootable is None else bootable
+            if read_only is not None and read_only != row.read_only:
+                storage.check_free(change.session, row, "let it be written to, or not")
+                row.read_only = read_only
             unit = Unit(Kind.VOLUME, row.id)
-            change.about(unit, row.name)
+            change.about(unit, row.name or row.id)
             change.touch(unit)
             return row
 
         return self.context.perform("volume.set", act)
 
-    def delete(self, *refs: str) -> None:
-        """Remove volumes. Raises Refused `volume.in_use` with who has one."""
+    def extend(self, ref: str, size: int) -> Volume:
+        """Let a volume have `size` GiB; a guest that has it sees so at once.
+
+        Raises Refused `volume.size`, `volume.busy`, `quota.exceeded`, `pool.full`.
+        """
+        self.caller.require(Role.MEMBER, "extend a volume")
+
+        def act(change: Change) -> Volume:
+            session = change.session
+            row = find(session, Volume, ref, "volume", self.caller)
+            storage.check_idle(session, row)
+            if not row.size < size <= storage.GIB_MOST:
+                text = f"volume {row.name or row.id} has {row.size} GiB; it only grows"
+                raise Refused("volume.size", f"{text}, to {storage.GIB_MOST} at most")
+            more = size - row.size
+            quota.check(session, row.project_id, {"gigabytes": more})
+            pool = storage.find_pool(session, self.context.settings, row.pool)
+            storage.check_room(self.context, session, pool, more)
+            change.revert = partial(_resized, row.id, row.size)
+            row.size = size
+            self._concern(change, row)
+            return row
+
+        return self.context.perform("volume.extend", act)
+
+    def retype(self, ref: str, type_: str, *, migrate: bool = False) -> Volume:
+        """Give a volume another type; with `migrate` it may move to the type's pool.
+
+        Raises Refused `volume.encryption`, `volume.retype.pool`, `volume.in_use`,
+        `volume.snapshots`.
+        """
+        self.caller.require(Role.MEMBER, "retype a volume")
+
+        def act(change: Change) -> Volume:
+            session = change.session
+            row = find(session, Volume, ref, "volume", self.caller)
+            storage.check_idle(session, row)
+            kind = require_type(session, type_)
+            name = row.name or row.id
+            if bool(kind.encryption) != bool(row.key_id):
+                text = f"volume {name} would have to be encrypted or decrypted; make a new one"
+                raise Refused("volume.encryption", text)
+            shared = is_multiattach(kind)
+            if row.multiattach and not shared and len(storage.holders(session, row.id)) > 1:
+                raise Refused("volume.in_use", f"volume {name} is attached to several instances")
+            if row.multiattach != shared:
+                storage.check_free(session, row, "change who may have it")
+            pool = pool_of_type(kind) or row.pool
+            if pool != row.pool:
+                if not migrate:
+                    text = f"type {kind.name} is of pool {pool}; say --retype-policy on-demand"
+                    raise Refused("volume.retype.pool", text)
+                self._move(session, row, pool)
+            row.type_id, row.multiattach = kind.id, shared
+            self._concern(change, row)
+            return row
+
+        return self.context.perform("volume.retype", act, deadline=HOURS)
+
+    def migrate(self, ref: str, pool: str) -> Volume:
+        """Move a volume that nobody has to another pool. For the cloud's admin.
+
+        Raises Refused `volume.in_use`, `volume.snapshots`, `pool.full`.
+        """
+        self.caller.require_cloud_admin("migrate a volume")
+
+        def act(change: Change) -> Volume:
+            row = find(change.session, Volume, ref, "volume", self.caller)
+            storage.check_idle(change.session, row)
+            if pool == row.pool:
+                raise Refused("volume.migrate.there", f"volume {row.name or row.id} is in {pool}")
+            self._move(change.session, row, pool)
+            self._concern(change, row)
+            return row
+
+        return self.context.perform("volume.migrate", act, deadline=HOURS)
+
+    def revert(self, snapshot: str) -> Volume:
+        """Give a volume the content of its newest snapshot again.
+
+        Raises Refused `volume.revert.newest`, `volume.in_use`, `volume.busy`.
+        """
+        self.caller.require(Role.MEMBER, "revert a volume")
+
+        def act(change: Change) -> Volume:
+            session = change.session
+            found = find(session, VolumeSnapshot, snapshot, "snapshot", self.caller)
+            row = session.get_one(Volume, found.volume_id)
+            storage.check_idle(session, row)
+            storage.check_free(session, row, "revert it")
+            if not found.made or storage.snapshots_of(session, row.id)[-1].id != found.id:
+                newest = storage.snapshots_of(session, row.id)[-1]
+                text = f"only the newest snapshot can be reverted to: {newest.name or newest.id}"
+                raise Refused("volume.revert.newest", text)
+            row.revert_to = found.id
+            self._concern(change, row)
+            return row
+
+        return self.context.perform("volume.revert", act, deadline=HOURS)
+
+    def delete(self, *refs: str, cascade: bool = False) -> None:
+        """Remove volumes, with `cascade` their snapshots too.
+
+        Raises Refused `volume.in_use` with who has one, `volume.snapshots`, `volume.busy`.
+        """
         self.caller.require(Role.MEMBER, "delete a volume")
 
         def act(change: Change) -> None:
-            rows = [find(change.session, Volume, ref, "volume", self.caller) for ref in refs]
-            used = _attached(change.session)
+            session = change.session
+            rows = [find(session, Volume, ref, "volume", self.caller) for ref in refs]
             for row in rows:
-                if row.id in used:
-                    names = ", ".join(name for name, _ in used[row.id])
-                    raise Refused(
-                        "volume.in_use", f"volume {row.name or row.id} is attached to {names}"
-                    )
+                storage.check_free(session, row, "delete it")
+                if row.made and not row.absent:
+                    storage.check_idle(session, row)
+                snapshots = storage.snapshots_of(session, row.id)
+                if snapshots and not cascade:
+                    names = ", ".join(each.name or each.id for each in snapshots)
+                    text = f"volume {row.name or row.id} has snapshots: {names}; delete them first"
+                    raise Refused("volume.snapshots", f"{text}, or say --purge")
+                for each in snapshots:
+                    change.touch(*doom(session, Unit(Kind.SNAPSHOT, each.id)))
                 unit = Unit(Kind.VOLUME, row.id)
                 change.about(unit, row.name or row.id)
-                change.touch(*doom(change.session, unit))
+                change.touch(*doom(session, unit))
 
         self.context.perform("volume.delete", act)
 
-    def attach(
-        self, volume: str, instance: str, *, device: str | None = None, read_only: bool = False
-    ) -> Attachment:
-        """Attach a volume to an instance, running or not. Raises Refused `volume.in_use`."""
-        self.caller.require(Role.MEMBER, "attach a volume")
+    def _move(self, session: Session, row: Volume, pool: str) -> None:
+        target = storage.find_pool(session, self.context.settings, pool)
+        storage.check_free(session, row, "move it")
+        if storage.snapshots_of(session, row.id):
+            text = f"volume {row.name or row.id} has snapshots, which would stay; delete them first"
+            raise Refused("volume.snapshots", text)
+        storage.check_room(self.context, session, target, row.size)
+        row.target_pool = target.name
 
-        def act(change: Change) -> Attachment:
-            session = change.session
-            row = find(session, Volume, volume, "volume", self.caller)
-            guest = find(session, Instance, instance, "instance", self.caller)
-            check_absent(row, "volume")
-            check_absent(guest, "instance")
-            if row.project_id != guest.project_id:
-                raise Refused("volume.project", "volume and instance are of different projects")
-            used = _attached(session).get(row.id)
-            if used:
-                raise Refused("volume.in_use", f"volume {row.name} is attached to {used[0][0]}")
-            attachment = Attachment(
-                volume_id=row.id,
-                instance_id=guest.id,
-                device=_device(session, guest, device),
-                read_only=read_only,
-            )
-            session.add(attachment)
-            change.revert = partial(_mark, attachment.volume_id, attachment.instance_id, True)
-            change.about(Unit(Kind.VOLUME, row.id), row.name or row.id)
-            change.touch(Unit(Kind.VOLUME, row.id), Unit(Kind.INSTANCE, guest.id))
-            return attachment
-
-        return self.context.perform("volume.attach", act)
-
-    def detach(self, volume: str, instance: str) -> None:
-        """Take a volume from an instance; returns once the guest let go of it.
-
-        Raises NotFound `volume.not_attached`, MachineFailed `volume.detach.refused`.
-        """
-        self.caller.require(Role.MEMBER, "detach a volume")
-
-        def act(change: Change) -> None:
-            session = change.session
-            row = find(session, Volume, volume, "volume", self.caller)
-            guest = find(session, Instance, instance, "instance", self.caller)
-            attachment = session.get(Attachment, (row.id, guest.id))
-            if attachment is None:
-                raise NotFound("volume.not_attached", f"{row.name} is not attached to {guest.name}")
-            attachment.absent = True
-            change.revert = partial(_mark, row.id, guest.id, False)
-            change.about(Unit(Kind.VOLUME, row.id), row.name or row.id)
-            change.touch(Unit(Kind.INSTANCE, guest.id))
-
-        self.context.perform("volume.detach", act)
+    def _concern(self, change: Change, row: Volume) -> None:
+        """The volume, and who has it, are converged."""
+        unit = Unit(Kind.VOLUME, row.id)
+        change.about(unit, row.name or row.id)
+        guests = storage.holders(change.session, row.id)
+        change.touch(unit, *(Unit(Kind.INSTANCE, each.id) for each in guests))
 
 
-def _mark(volume_id: str, instance_id: str, absent: bool, session: Session) -> None:
-    attachment = session.get(Attachment, (volume_id, instance_id))
-    if attachment is not None:
-        attachment.absent = absent
+def _size(new: NewVolume, origin: Origin) -> int:
+    size = origin.size if new.size is None else new.size
+    if size is None:
+        raise Refused("volume.size", "say how large the volume is to be, in GiB")
+    if not 1 <= size <= storage.GIB_MOST:
+        raise Refused("volume.size", f"a volume has 1 to {storage.GIB_MOST} GiB, not {size}")
+    if origin.size is not None and size < origin.size:
+        text = f"its source has {origin.size} GiB, which do not fit into {size}"
+        raise Refused("volume.size", text)
+    return size
+
+
+def _pool(new: NewVolume, kind: VolumeType | None, origin: Origin) -> str:
+    return new.pool or (pool_of_type(kind) if kind else "") or origin.pool
+
+
+def _key(kind: VolumeType | None, origin: Origin) -> str | None:
+    """A copy of what is encrypted stays so, with its key; an image is encrypted on its way in."""
+    encrypts = bool(kind and kind.encryption)
+    if origin.kind in ("", "image"):
+        return new_id() if encrypts else None
+    if encrypts != bool(origin.key_id):
+        text = "a copy of a volume is encrypted where the volume is, and only there"
+        raise Refused("volume.encryption", text)
+    return origin.key_id
+
+
+def _resized(volume_id: str, size: int, session: Session) -> None:
+    row = session.get(Volume, volume_id)
+    if row is not None:
+        row.size = size
+
+
+def _rows(session: Session, rows: Sequence[Volume]) -> list[VolumeRow]:
+    used = _attached(session)
+    types = {row.id: row.name for row in session.exec(select(VolumeType))}
+    counts: dict[str, int] = {}
+    for volume_id in session.exec(select(VolumeSnapshot.volume_id)):
+        counts[volume_id] = counts.get(volume_id, 0) + 1
+    return [
+        VolumeRow(
+            row,
+            used.get(row.id, ()),
+            storage.doing(session, row),
+            types.get(row.type_id or "", ""),
+            counts.get(row.id, 0),
+        )
+        for row in rows
+    ]
 
 
 def _attached(session: Session) -> dict[str, tuple[tuple[str, str], ...]]:
@@ -185,21 +361,9 @@ def _attached(session: Session) -> dict[str, tuple[tuple[str, str], ...]]:
         Instance, col(Instance.id) == col(Attachment.instance_id)
     )
     found: dict[str, tuple[tuple[str, str], ...]] = {}
-    for volume_id, name, device in session.exec(query):
+    for volume_id, name, device in session.exec(query.order_by(col(Attachment.created_at))):
         found[volume_id] = (*found.get(volume_id, ()), (name, device))
     return found
 
 
-def _device(session: Session, guest: Instance, wanted: str | None) -> str:
-    """`vda` is the root disk and `vdz` the config drive."""
-    query = select(Attachment.device).where(Attachment.instance_id == guest.id)
-    taken = set(session.exec(query))
-    free = [f"vd{letter}" for letter in "bcdefghijklmnopqrstuvwxy" if f"vd{letter}" not in taken]
-    if wanted is None:
-        if not free:
-            raise Refused("volume.device", f"instance {guest.name} has no place for another disk")
-        return free[0]
-    name = wanted.removeprefix("/dev/")
-    if name not in free:
-        raise Refused("volume.device", f"{wanted!a} is taken or no disk's name (vdb to vdy)")
-    return name
+__all__ = ["HOURS", "NewVolume", "VolumeRow", "Volumes"]

@@ -241,8 +241,23 @@ class VolumeDriver:
                 found = held.enter_context(origin.snapshot_path(source.id))
             else:
                 found = origin.path(source.id)
+                if source.guests and self._copied_live(source, origin, found, host, path, progress):
+                    return
                 held.enter_context(self._moments(source.guests, True).still())
             carry(origin.host, found, host, path, progress, hollow=hollow)
+
+    def _copied_live(
+        self, source: steps.Source, origin: Backend, found: Path, host: Host, path: Path,
+        progress: Progress,
+    ) -> bool:  # fmt: skip
+        """Whether QEMU copied a volume of files while its guest went on."""
+        if source.halts or source.pool.is_block or origin.host is not host:
+            return False
+        # QEMU copies between equals alone.
+        host.run(["truncate", f"--reference={found}", str(path)])
+        copied = self._moments(source.guests, False).copy({source.id: path}, progress)
+        host.run(["chown", "root:root", str(path)])
+        return bool(copied)
 
     def _copy(self, step: steps.CopyVolume, progress: Progress) -> None:
         origin, target = self.backend(step.pool), self.backend(step.target)

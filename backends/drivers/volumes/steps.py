@@ -12,7 +12,7 @@ class Source:
     """What a volume is filled from. `kind` is `image`, `snapshot`, `volume`, `backup` or empty.
 
     `pool` is a snapshot's or a volume's; `format` an image's; `place` a backup's folder; `guests`
-    are the instances that have the volume attached.
+    are the instances that have the volume attached, which have to halt where QEMU may not copy.
     """
 
     kind: str = ""
@@ -21,6 +21,7 @@ class Source:
     format: str = ""
     place: str = ""
     guests: tuple[str, ...] = ()
+    halts: bool = False
 
     @property
     def text(self) -> str:

@@ -1,0 +1,187 @@
+"""Pools: where volumes lie, on this machine or on storage hosts."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from pathlib import PurePosixPath
+from typing import NamedTuple
+
+from sqlmodel import Session, select
+
+from backends.context import Change
+from backends.doom import doom
+from backends.drivers.volumes.facts import PoolFact
+from backends.drivers.volumes.pool import DRIVERS, FILE, LVM, NFS, THIN
+from backends.errors import Refused
+from backends.records.pool import StoragePool
+from backends.records.tables import Volume, VolumeType
+from backends.records.unit import Kind, Unit
+from backends.services import storage
+from backends.services.base import Service
+from backends.services.volume_type import BACKEND
+from backends.settings import DEFAULT_POOL
+
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,62}")
+# lvm(8), "Valid names".
+_GROUP = re.compile(r"[A-Za-z0-9+_.][A-Za-z0-9+_.-]*(/[A-Za-z0-9+_.][A-Za-z0-9+_.-]*)?")
+_EXPORT = re.compile(r"[A-Za-z0-9.:\[\]-]+:/[^\s,]*")
+_RATIO_MOST = 1000.0
+# A pool that is as full as this is told of long before it is too late.
+WARNS = 0.8
+
+
+class PoolRow(NamedTuple):
+    """A pool, what the machine says of it, and the GiB it has promised."""
+
+    pool: StoragePool
+    fact: PoolFact
+    promised: int
+    volumes: int
+
+    @property
+    def used(self) -> float:
+        """The share of it that is written, 0 to 1."""
+        return 1 - self.fact.free / self.fact.size if self.fact.size else 0.0
+
+    @property
+    def status(self) -> str:
+        """One word for it."""
+        if self.fact.error:
+            return "down"
+        if not self.pool.enabled:
+            return "disabled"
+        return "filling" if max(self.used, self.fact.metadata) >= WARNS else "up"
+
+
+class NewPool(NamedTuple):
+    """A pool to be made; see `StoragePool` for the words."""
+
+    name: str
+    driver: str = FILE
+    place: str = ""
+    host: str = ""
+    address: str = ""
+    login: str = ""
+    key_path: str = ""
+    host_key: str = ""
+    portal: str = ""
+    ratio: float | None = None
+
+
+class Pools(Service):
+    """Pools of the cloud. Its admin makes them; everybody may see the names."""
+
+    def list(self) -> Sequence[PoolRow]:
+        """All pools with their capacity, the default one first."""
+        with self.context.reading() as session:
+            default = storage.find_pool(session, self.context.settings, DEFAULT_POOL)
+            others = session.exec(select(StoragePool).where(StoragePool.name != DEFAULT_POOL))
+            rows = [default, *sorted(others, key=lambda row: row.name)]
+            promised = {row.name: storage.promised(session, row.name) for row in rows}
+            names = list(session.exec(select(Volume.pool)))
+        facts = self.context.machine.volumes.pool_facts([storage.value_of(row) for row in rows])
+        return [
+            PoolRow(row, facts[row.name], promised[row.name], names.count(row.name)) for row in rows
+        ]
+
+    def show(self, name: str) -> PoolRow:
+        """One by name. Raises NotFound `pool.not_found`."""
+        with self.context.reading() as session:
+            storage.find_pool(session, self.context.settings, name)
+        return next(row for row in self.list() if row.pool.name == name)
+
+    def create(self, new: NewPool) -> StoragePool:
+        """A new pool; it is looked at first.
+
+        Raises Refused `pool.name`, `pool.exists`, `pool.driver`, `pool.place`, `pool.ratio`,
+        `pool.unreachable`.
+        """
+        self.caller.require_cloud_admin("make a pool")
+        _check(new)
+        ratio = new.ratio if new.ratio is not None else 1.0
+        if new.ratio is None and new.driver in THIN:
+            ratio = storage.THIN_RATIO
+        values = {**new._asdict(), "ratio": _ratio(ratio)}
+        fact = self.context.machine.volumes.pool_facts([storage.value_of(StoragePool(**values))])
+        if error := fact[new.name].error:
+            raise Refused("pool.unreachable", f"pool {new.name}: {error}")
+
+        def act(change: Change) -> StoragePool:
+            if change.session.exec(select(StoragePool).where(StoragePool.name == new.name)).first():
+                raise Refused("pool.exists", f"there is a pool {new.name} already")
+            row = StoragePool(**values)
+            change.session.add(row)
+            change.make(Unit(Kind.POOL, row.id), row.name)
+            return row
+
+        return self.context.perform("pool.create", act)
+
+    def set(
+        self, name: str, *, ratio: float | None = None, enabled: bool | None = None
+    ) -> StoragePool:
+        """Change how much a pool may promise, and whether it takes new volumes."""
+        self.caller.require_cloud_admin("change a pool")
+
+        def act(change: Change) -> StoragePool:
+            row = storage.find_pool(change.session, self.context.settings, name)
+            if not row.id:
+                raise Refused("pool.default", "the default pool stays as it is; make another")
+            row.ratio = row.ratio if ratio is None else _ratio(ratio)
+            row.enabled = row.enabled if enabled is None else enabled
+            unit = Unit(Kind.POOL, row.id)
+            change.about(unit, row.name)
+            change.touch(unit)
+            return row
+
+        return self.context.perform("pool.set", act)
+
+    def delete(self, *names: str) -> None:
+        """Let go of pools that have no volumes. Raises Refused `pool.in_use`."""
+        self.caller.require_cloud_admin("delete a pool")
+
+        def act(change: Change) -> None:
+            for name in names:
+                row = storage.find_pool(change.session, self.context.settings, name)
+                if not row.id:
+                    raise Refused("pool.default", "the default pool stays")
+                _check_unused(change.session, row)
+                unit = Unit(Kind.POOL, row.id)
+                change.about(unit, row.name)
+                change.touch(*doom(change.session, unit))
+
+        self.context.perform("pool.delete", act)
+
+
+def _check(new: NewPool) -> None:
+    if not _NAME.fullmatch(new.name) or new.name == DEFAULT_POOL:
+        raise Refused("pool.name", f"{new.name[:64]!a} cannot be a pool's name")
+    if new.driver not in DRIVERS:
+        raise Refused("pool.driver", f"a pool's driver is one of {', '.join(DRIVERS)}")
+    path = PurePosixPath(new.place)
+    good = {
+        FILE: path.is_absolute() and ".." not in path.parts and len(path.parts) > 1,
+        NFS: bool(_EXPORT.fullmatch(new.place)),
+        LVM: bool(_GROUP.fullmatch(new.place)) and "/" not in new.place,
+    }.get(new.driver, bool(_GROUP.fullmatch(new.place)) and "/" in new.place)
+    if not good:
+        text = "a folder, host:/export, a volume group, or group/thin-pool"
+        raise Refused("pool.place", f"{new.place[:80]!a} is no place for {new.driver}: {text}")
+    if new.host and new.driver == FILE:
+        raise Refused("pool.place", "files of another host are reached as an export (nfs)")
+
+
+def _ratio(ratio: float) -> float:
+    if not 0.01 <= ratio <= _RATIO_MOST:
+        raise Refused("pool.ratio", f"a ratio is 0.01 to {_RATIO_MOST:g}, not {ratio:g}")
+    return ratio
+
+
+def _check_unused(session: Session, row: StoragePool) -> None:
+    there = (Volume.pool == row.name) | (Volume.target_pool == row.name)
+    volume = session.exec(select(Volume).where(there)).first()
+    if volume is not None:
+        raise Refused("pool.in_use", f"pool {row.name} has volume {volume.name or volume.id}")
+    for kind in session.exec(select(VolumeType)):
+        if kind.specs.get(BACKEND) == row.name:
+            raise Refused("pool.in_use", f"volume type {kind.name} is of pool {row.name}")

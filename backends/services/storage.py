@@ -1,0 +1,147 @@
+"""What the verbs on volumes, snapshots and backups share: what is at work, and room in pools."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import func
+from sqlmodel import Session, col, select
+
+from backends.context import Context
+from backends.drivers.volumes.pool import THIN, Pool, default_pool, pool_of
+from backends.errors import NotFound, Refused
+from backends.records.pool import StoragePool
+from backends.records.tables import (
+    Attachment,
+    Instance,
+    Volume,
+    VolumeBackup,
+    VolumeSnapshot,
+    VolumeTransfer,
+)
+from backends.settings import DEFAULT_POOL, Settings
+
+GIB = 1 << 30
+GIB_MOST = 1 << 16
+# How much more than there is may be promised where only what is written takes space (Cinder's).
+THIN_RATIO = 20.0
+
+
+def find_pool(session: Session, settings: Settings, name: str) -> StoragePool:
+    """A pool by its name; the default one is made up. Raises NotFound `pool.not_found`."""
+    found = session.exec(select(StoragePool).where(StoragePool.name == name)).first()
+    if found is not None and not found.absent:
+        return found
+    if name == DEFAULT_POOL:
+        pool = default_pool(settings)
+        ratio = THIN_RATIO if pool.driver in THIN else 1.0
+        return StoragePool(
+            id="", name=pool.name, driver=pool.driver, place=pool.place, ratio=ratio, created_at=0.0
+        )
+    raise NotFound("pool.not_found", f"no pool {name!a}; see `quarterdeck volume pool list`")
+
+
+def promised(session: Session, pool: str) -> int:
+    """How many GiB volumes and snapshots of a pool were promised."""
+    here = (Volume.pool == pool) | (Volume.target_pool == pool)
+    volumes = select(func.sum(Volume.size)).where(here, col(Volume.absent).is_(False))
+    snapshots = (
+        select(func.sum(VolumeSnapshot.size))
+        .join(Volume, col(Volume.id) == col(VolumeSnapshot.volume_id))
+        .where(Volume.pool == pool, col(VolumeSnapshot.absent).is_(False))
+    )
+    return int(session.exec(volumes).one() or 0) + int(session.exec(snapshots).one() or 0)
+
+
+def check_room(context: Context, session: Session, pool: StoragePool, more: int) -> None:
+    """Whether a pool may promise `more` GiB.
+
+    Raises Refused `pool.disabled`, `pool.full`, `pool.unreachable`.
+    """
+    if not pool.enabled:
+        raise Refused("pool.disabled", f"pool {pool.name} takes no new volumes")
+    fact = context.machine.volumes.pool_facts([value_of(pool)])[pool.name]
+    if fact.error:
+        raise Refused("pool.unreachable", f"pool {pool.name}: {fact.error}")
+    most = int(fact.size * pool.ratio) // GIB
+    used = promised(session, pool.name)
+    if used + more > most:
+        raise Refused(
+            "pool.full",
+            f"pool {pool.name} may promise {most} GiB and has promised {used}; {more} more do not"
+            " fit: delete volumes, make it larger, or raise its ratio",
+        )
+
+
+def value_of(pool: StoragePool) -> Pool:
+    """What a driver needs to know of it."""
+    return pool_of(pool)
+
+
+def doing(session: Session, row: Volume) -> str:
+    """Cinder's word for what is at work on a volume; empty for nothing."""
+    if row.absent:
+        return "deleting"
+    if not row.made:
+        words = {"image": "downloading", "backup": "restoring-backup"}
+        return words.get(row.source_kind, "creating")
+    for wish, word in (
+        (row.revert_to, "reverting"),
+        (row.restore_from, "restoring-backup"),
+        (row.target_pool, "retyping"),
+    ):
+        if wish:
+            return word
+    if _first(session, VolumeTransfer, VolumeTransfer.volume_id == row.id):
+        return "awaiting-transfer"
+    return ""
+
+
+def check_idle(session: Session, row: Volume, *, copied: bool = True) -> None:
+    """Raises Refused `volume.busy` where something is at work on it.
+
+    `copied` counts what only reads it: a snapshot, a backup or a clone that is being made.
+    """
+    word = doing(session, row)
+    name = row.name or row.id
+    if word:
+        raise Refused("volume.busy", f"volume {name} is {word}; wait for it, or cancel that")
+    if not copied:
+        return
+    unmade: tuple[tuple[Any, Any, str], ...] = (
+        (VolumeSnapshot, VolumeSnapshot.volume_id == row.id, "a snapshot"),
+        (VolumeBackup, VolumeBackup.volume_id == row.id, "a backup"),
+        (Volume, (Volume.source_kind == "volume") & (Volume.source_id == row.id), "a clone"),
+    )
+    for table, mine, what in unmade:
+        if _first(session, table, mine, col(table.made).is_(False), col(table.absent).is_(False)):
+            raise Refused("volume.busy", f"{what} of volume {name} is being made; wait for it")
+
+
+def holders(session: Session, volume_id: str) -> list[Instance]:
+    """The instances that have a volume."""
+    query = select(Instance).join(
+        Attachment, col(Attachment.instance_id) == col(Instance.id)
+    ).where(Attachment.volume_id == volume_id)  # fmt: skip
+    return list(session.exec(query))
+
+
+def check_free(session: Session, row: Volume, what: str) -> None:
+    """Raises Refused `volume.in_use` where an instance has it."""
+    found = holders(session, row.id)
+    if found:
+        names = ", ".join(each.name for each in found)
+        text = f"volume {row.name or row.id} is attached to {names}; detach it to {what}"
+        raise Refused("volume.in_use", text)
+
+
+def snapshots_of(session: Session, volume_id: str) -> list[VolumeSnapshot]:
+    """The snapshots of a volume that are to stay, the oldest first."""
+    query = select(VolumeSnapshot).where(
+        VolumeSnapshot.volume_id == volume_id, col(VolumeSnapshot.absent).is_(False)
+    )
+    return list(session.exec(query.order_by(col(VolumeSnapshot.created_at))))
+
+
+def _first(session: Session, table: Any, *conditions: Any) -> bool:
+    return session.exec(select(table).where(*conditions).limit(1)).first() is not None
