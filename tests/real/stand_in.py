@@ -5,7 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 
 from backends.cloud import Cloud
 from backends.drivers.ovs.steps import AddPort
@@ -132,21 +132,9 @@ class StandIn:
         talk.close()
         return talk.first.removeprefix("from ").removeprefix("broken")
 
-    @contextmanager
-    def capture(self, *filters: str) -> Iterator[list[str]]:
+    def capture(self, *filters: str) -> AbstractContextManager[list[str]]:
         """Every packet that its interface sees meanwhile, a line each; filled in at the end."""
-        seen: list[str] = []
-        argv = ["ip", "netns", "exec", self.name, "tcpdump", "-n", "-l", "-U", "--immediate-mode"]
-        process = subprocess.Popen(
-            [*argv, "-i", self.interface, *filters],
-            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-        )  # fmt: skip
-        assert process.stderr is not None
-        while "listening on" not in process.stderr.readline():
-            assert process.poll() is None
-        yield seen
-        process.terminate()
-        seen += filter(None, process.communicate()[0].splitlines())
+        return capture(self.name, self.interface, *filters)
 
     def close(self) -> None:
         for process in self._processes:
@@ -162,6 +150,23 @@ class StandIn:
         process = subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         self._processes.append(process)
         return process
+
+
+@contextmanager
+def capture(namespace: str, interface: str, *filters: str) -> Iterator[list[str]]:
+    """Every packet that an interface sees meanwhile, a line each; filled in at the end."""
+    seen: list[str] = []
+    argv = ["ip", "netns", "exec", namespace, "tcpdump", "-n", "-l", "-U", "--immediate-mode"]
+    process = subprocess.Popen(
+        [*argv, "-i", interface, *filters],
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    assert process.stderr is not None
+    while "listening on" not in process.stderr.readline():
+        assert process.poll() is None
+    yield seen
+    process.terminate()
+    seen += filter(None, process.communicate()[0].splitlines())
 
 
 def plug(cloud: Cloud, port_id: str, name: str, *, gateway: str = "") -> StandIn:
