@@ -138,11 +138,10 @@ NETWORK = DhcpNetwork(
 )  # fmt: skip
 
 
-def test_a_port_with_options_has_a_mark_and_an_address_that_is_not_leased_only_that() -> None:
+def test_a_port_with_options_is_marked_by_its_mac_and_only_leased_addresses_are_hosts() -> None:
     files = dict(build(NETWORK))
-    assert files["hosts"].splitlines() == [
-        "fa:16:3e:00:00:01,set:port-1,10.0.0.5,web", "fa:16:3e:00:00:01,set:port-1",
-    ]  # fmt: skip
+    assert files["hosts"] == "fa:16:3e:00:00:01,10.0.0.5,web\n"
+    assert files["dnsmasq.conf"].splitlines()[-1] == "dhcp-mac=set:port-1,fa:16:3e:00:00:01"
     assert files["options"].splitlines()[-2:] == [
         "tag:port-1,option:mtu,1400", "tag:port-1,option6:dns-server,[fd00::9]",
     ]  # fmt: skip
@@ -155,7 +154,7 @@ def test_a_port_with_options_has_a_mark_and_an_address_that_is_not_leased_only_t
 
 def test_without_options_nothing_is_marked() -> None:
     bare = replace(NETWORK, hosts=(NETWORK.hosts[0]._replace(options=()),))
-    assert dict(build(bare))["hosts"] == "fa:16:3e:00:00:01,10.0.0.5,web\n"
+    assert "port-1" not in "".join(text for _, text in build(bare))
 
 
 CIDR = addresses.parse_network("fd00::/64")

@@ -92,8 +92,8 @@ def leasable(hosts: str) -> frozenset[tuple[str, str]]:
     """The pairs of MAC and address in the text of a hosts file."""
     pairs: set[tuple[str, str]] = set()
     for line in hosts.splitlines():
-        mac, *words = (word for word in line.split(",") if not word.startswith("set:"))
-        pairs.update((mac, word.strip("[]")) for word in words[:1])
+        mac, address, *_ = line.split(",")
+        pairs.add((mac, address.strip("[]")))
     return frozenset(pairs)
 
 
@@ -134,21 +134,23 @@ def _config(network: DhcpNetwork) -> Iterator[str]:
         yield (
             f"dhcp-range=set:{_tag(subnet)},{net.network_address},static,{mask},{_LEASE_SECONDS}s"
         )
+    for host in network.hosts:
+        if host.options:
+            # Not by `set:` in the file of hosts: dnsmasq (2.86 to 2.90 at least) then dies by the
+            # SIGHUP that follows a lease, as it frees a tag that it has on its stack.
+            yield f"dhcp-mac=set:{host.tag},{host.mac.lower()}"
 
 
 def _hosts_and_names(network: DhcpNetwork) -> tuple[list[str], list[str]]:
     """Who may lease what; and a hosts(5) file, as names resolve before their guest has asked."""
-    served = {subnet.id: subnet.leases for subnet in network.subnets}
+    leased = {subnet.id for subnet in network.subnets if subnet.leases}
     hosts, names = [], []
     for host in network.hosts:
-        who = host.mac.lower() + (f",set:{host.tag}" if host.options else "")
         for subnet_id, address in host.addresses:
             name = dns_label(host.hostname, address)
             names.append(f"{address} {name}.{network.domain} {name}")
-            if served.get(subnet_id):
-                hosts.append(f"{who},{_bracketed(address)},{name}")
-            elif subnet_id in served and host.options:
-                hosts.append(who)
+            if subnet_id in leased:
+                hosts.append(f"{host.mac.lower()},{_bracketed(address)},{name}")
     return hosts, names
 
 
