@@ -15,7 +15,7 @@ from tests.real.lab import run
 from tests.real.node.image import NodeImage
 from tests.real.node.underlay import Underlay
 
-_DEADLINE = 120.0  # seconds until it is up, on a busy machine; alone it takes about ten
+_DEADLINE = 240.0  # seconds until it is up, on a busy machine; alone it takes about six
 _DISK = 1024  # MiB
 
 

@@ -18,6 +18,7 @@ def two(new_node: NewNode) -> tuple[Node, Node]:
     return new_node(memory=256, cpus=1), new_node(memory=256, cpus=1, disks=())
 
 
+@pytest.mark.long
 def test_a_thin_volume_is_exported_by_iscsi_and_read_by_qemu_here(two: tuple[Node, Node]) -> None:
     node, _ = two
     node.run("vgcreate", "-q", "vg", node.disk(0), node.disk(1))
@@ -53,15 +54,6 @@ def test_nodes_see_each_other_until_one_is_cut_off(two: tuple[Node, Node]) -> No
     other.restore()
     one.run(*ping)
     other.run("true")
-
-
-def test_it_has_the_kernel_s_datapath_and_virtual_networks(two: tuple[Node, Node]) -> None:
-    _, node = two
-    for module in ("openvswitch", "vport_vxlan", "nft_ct", "dm_crypt", "nfsd", "8021q"):
-        node.run("modprobe", module)
-    node.run("/usr/share/openvswitch/scripts/ovs-ctl", "start", "--system-id=random")
-    node.run("ovs-vsctl", "add-br", "br0", "--", "set", "bridge", "br0", "datapath_type=system")
-    assert "ovs-system" in node.run("ovs-appctl", "dpctl/dump-dps")
 
 
 def test_nobody_else_gets_in(two: tuple[Node, Node]) -> None:
