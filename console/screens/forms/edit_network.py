@@ -6,11 +6,11 @@ from collections.abc import Callable
 
 from backends.cloud import Cloud
 from backends.services.base import good_name
-from backends.services.port import AddressPair, PortView
+from backends.services.port import AddressPair, FixedAddress, PortView
 from console.screens.forms.edit import Changes, EditForm, flag, given, listed, named
 from console.screens.forms.network import gateway
 from console.screens.forms.routing import lendable
-from console.screens.forms.suggest import addresses_listed, description, number
+from console.screens.forms.suggest import addresses_listed, description, number, qos_options
 from console.widgets.fields import Choice, Loaded, Text, Toggle
 
 Verb = Callable[[Cloud], object]
@@ -29,6 +29,7 @@ class NetworkEdit(EditForm):
         Text("mtu", "MTU", number("an MTU", 68, 9216)),
         Toggle("up", "Switched on"),
         Toggle("security", "Filter ports"),
+        Choice("qos", "QoS policy", optional=True, hint="none: as fast as it can"),
         Text("services", "Host services", optional=True, hint="tcp:53 of this host"),
         _DESCRIPTION,
     )
@@ -40,6 +41,7 @@ class NetworkEdit(EditForm):
             "mtu": Loaded(str(row.mtu)),
             "up": flag(row.admin_state_up),
             "security": flag(row.port_security),
+            "qos": Loaded(row.qos_policy_id or "", qos_options(self.cloud)),
             "services": Loaded(" ".join(row.host_services)),
             "description": Loaded(row.description),
         }
@@ -53,6 +55,7 @@ class NetworkEdit(EditForm):
             description=changes.get("description"),
             admin_state_up=given(changes, "up"),
             port_security=given(changes, "security"),
+            qos_policy=changes.get("qos"),
             host_services=listed(changes["services"]) if "services" in changes else None,
         )
 
@@ -94,9 +97,11 @@ class PortEdit(EditForm):
     heading = "Change port"
     fields = (
         _OPTIONAL_NAME,
+        Text("fixed", "Addresses", addresses_listed, optional=True),
         Text("groups", "Groups", optional=True, hint="names, with commas between them"),
         Text("allowed", "Also allowed", lambda text: _pairs(text), optional=True,
              hint="10.0.0.9, or 10.0.0.0/24=MAC"),
+        Choice("qos", "QoS policy", optional=True, hint="its network's"),
         Toggle("security", "Filter it"),
         Toggle("up", "Switched on"),
     )  # fmt: skip
@@ -105,7 +110,9 @@ class PortEdit(EditForm):
         view = self.cloud.ports.show(self.subject)
         return {
             "name": Loaded(view.port.name),
+            "fixed": Loaded(" ".join(address for _, address in view.addresses)),
             "groups": Loaded(", ".join(view.groups)),
+            "qos": Loaded(view.port.qos_policy_id or "", qos_options(self.cloud)),
             "allowed": Loaded(_allowed(view)),
             "security": flag(view.port.port_security),
             "up": flag(view.port.admin_state_up),
@@ -117,10 +124,16 @@ class PortEdit(EditForm):
             id_,
             name=changes.get("name"),
             groups=named(changes["groups"]) if "groups" in changes else None,
+            fixed=_fixed(changes["fixed"]) if "fixed" in changes else None,
+            qos_policy=changes.get("qos"),
             allowed=_pairs(changes["allowed"]) if "allowed" in changes else None,
             port_security=given(changes, "security"),
             admin_state_up=given(changes, "up"),
         )
+
+
+def _fixed(text: str) -> list[FixedAddress]:
+    return [FixedAddress(address=each) for each in addresses_listed(text)]
 
 
 class RouterEdit(EditForm):

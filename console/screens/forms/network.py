@@ -19,6 +19,7 @@ from console.screens.forms.suggest import (
     next_name,
     number,
     options_listed,
+    qos_options,
 )
 from console.widgets.fields import Choice, Loaded, Text, Toggle
 from console.widgets.form import Form, Request, Values
@@ -32,6 +33,7 @@ class NetworkForm(Form):
         Text("name", "Name", good_name),
         Text("mtu", "MTU", number("an MTU", 68, 9216), value="1500"),
         Toggle("security", "Filter ports", on=True),
+        Choice("qos", "QoS policy", optional=True, hint="the project's default"),
         Toggle("shared", "Shared"),
         Toggle("external", "External"),
         Text("domain", "DNS domain", good_dns_domain, optional=True, hint="the cloud's own"),
@@ -40,7 +42,10 @@ class NetworkForm(Form):
 
     def load(self) -> dict[str, Loaded]:
         taken = {each.name for each in self.cloud.networks.list()}
-        return {"name": Loaded(next_name("network", taken))}
+        return {
+            "name": Loaded(next_name("network", taken)),
+            "qos": Loaded("", qos_options(self.cloud)),
+        }
 
     def request(self, values: Values) -> Request:
         name, mtu, text = values["name"], int(values["mtu"]), values["description"]
@@ -53,6 +58,7 @@ class NetworkForm(Form):
                 shared=bool(values["shared"]),
                 external=bool(values["external"]),
                 port_security=bool(values["security"]),
+                qos_policy=values["qos"] or None,
                 dns_domain=values["domain"],
             )
 
@@ -128,6 +134,7 @@ class PortForm(Form):
         Text("name", "Name", good_name, optional=True),
         Text("address", "Address", addresses.parse_address, optional=True, hint="the next free"),
         Choice("group", "Security group", optional=True, hint="default"),
+        Choice("qos", "QoS policy", optional=True, hint="its network's"),
         Text("dns_name", "DNS name", good_dns_name, optional=True, hint="made of its address"),
         Text("options", "DHCP options", options_listed, optional=True, hint="mtu=1400 T1=60"),
     )
@@ -139,6 +146,7 @@ class PortForm(Form):
         return {
             "network": Loaded(networks[0].id if networks else "", _options(networks)),
             "name": Loaded(next_name("port", names)),
+            "qos": Loaded("", qos_options(cloud)),
             "group": Loaded("", [(each.name, each.id) for each in cloud.security_groups.list()]),
         }
 
@@ -150,7 +158,13 @@ class PortForm(Form):
 
         def create(cloud: Cloud) -> object:
             return cloud.ports.create(
-                network, name, fixed=fixed, groups=groups, dns_name=dns_name, options=options
+                network,
+                name,
+                fixed=fixed,
+                groups=groups,
+                qos_policy=values["qos"] or None,
+                dns_name=dns_name,
+                options=options,
             )
 
         return Request(f"Create port {name}".rstrip(), create)
