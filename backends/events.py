@@ -29,6 +29,7 @@ class Topic(StrEnum):
 
     RECORDS = "records"
     DOMAINS = "domains"
+    # And what hangs on it: flows, namespaces and the daemons in them.
     SWITCH = "switch"
 
 
@@ -68,6 +69,8 @@ class Events:
         self._lock = threading.Lock()
         self._news = threading.Event()
         self._stop = threading.Event()
+        # Since the daemons in namespaces were last looked for.
+        self._changed = threading.Event()
         self._libvirt: bool | None = None
 
     def subscribe(self, callback: Callback) -> Callable[[], None]:
@@ -86,7 +89,8 @@ class Events:
 
     def _start(self) -> None:
         watchers = (
-            self._watch_records, self._watch_domains, self._watch_switch, self._watch_flows
+            self._watch_records, self._watch_domains, self._watch_switch, self._watch_flows,
+            self._watch_namespaces,
         )  # fmt: skip
         for each in (self._tell, *watchers):
             threading.Thread(target=each, name=f"events{each.__name__}", daemon=True).start()
@@ -99,6 +103,8 @@ class Events:
             self._burst.switch = self._burst.switch or switch
             if libvirt is not None:
                 self._burst.libvirt = libvirt
+        # Whoever starts a daemon notes it in the store.
+        self._changed.set()
         self._news.set()
 
     def _tell(self) -> None:
@@ -157,6 +163,11 @@ class Events:
         from backends.drivers.ovs import canary
 
         canary.watch(self._settings, lambda came: self._note(Topic.SWITCH, switch=came), self._stop)
+
+    def _watch_namespaces(self) -> None:
+        from backends.drivers.namespaces import watch
+
+        watch.watch(self._settings, lambda: self._note(Topic.SWITCH), self._stop, self._changed)
 
     def _watch_records(self) -> None:
         if not is_path(self._store):

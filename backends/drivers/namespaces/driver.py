@@ -32,7 +32,7 @@ from backends.hosts import Host
 from backends.settings import METADATA_ADDRESS6, Settings
 
 # Where ip-netns(8) keeps the names.
-_NAMES = Path("/var/run/netns")
+NAMES = Path("/var/run/netns")
 _ROUTER = "qrouter-"
 _OURS = re.compile(r"(qdhcp|qrouter)-[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 # Link-local addresses that no kernel makes itself.
@@ -58,7 +58,7 @@ class NamespaceDriver:
 
     def facts(self, names: Collection[str]) -> Mapping[str, Namespace]:
         """Those of `names` that are there. One that was half made counts as not there."""
-        there = sorted(set(names).intersection(self._host.list_dir(_NAMES)))
+        there = sorted(set(names).intersection(self._host.list_dir(NAMES)))
         if not there:
             return {}
         with ThreadPoolExecutor(min(_LOOKS, len(there))) as pool:
@@ -150,7 +150,7 @@ class NamespaceDriver:
 
     def _remove(self, name: str) -> None:
         _must_be_ours(name)
-        if name in self._host.list_dir(_NAMES):
+        if name in self._host.list_dir(NAMES):
             self._host.run(["ip", "netns", "delete", name])
 
     def _set_interface(self, step: SetInterface) -> None:

@@ -7,7 +7,9 @@ database is tried with real ones (`test_guests.py`): these here are plugged in b
 
 from __future__ import annotations
 
+import os
 import secrets
+import signal
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -21,6 +23,7 @@ from backends.agent import run as run_agent
 from backends.cloud import Cloud
 from backends.errors import MachineFailed, QuarterdeckError
 from backends.services.network import NewSubnet
+from backends.settings import dhcp_namespace
 from tests.real.firewall.station import inside, namespace_name
 from tests.real.lab import Lab, eventually, run
 from tests.real.outage.beat import Beat
@@ -140,9 +143,32 @@ def _lose_database(watched: Watched) -> None:
         each.plug_in()
 
 
+def _network(watched: Watched) -> str:
+    return watched.cloud.networks.show("net").id
+
+
+def _kill_dnsmasq(watched: Watched) -> None:
+    pid = watched.cloud.machine.dnsmasq.facts([_network(watched)])[_network(watched)].pid
+    assert pid is not None
+    os.kill(pid, signal.SIGKILL)
+
+
+def _delete_namespace(watched: Watched) -> None:
+    run("ip", "netns", "delete", dhcp_namespace(_network(watched)))
+
+
 @pytest.mark.parametrize(
     "break_",
-    [_delete_flows, _delete_some_flows, _crash, _restart, _restart_database, _lose_database],
+    [
+        _delete_flows,
+        _delete_some_flows,
+        _crash,
+        _restart,
+        _restart_database,
+        _lose_database,
+        _kill_dnsmasq,
+        _delete_namespace,
+    ],
     ids=lambda each: each.__name__.strip("_"),
 )
 def test_the_agent_notices_and_mends(watched: Watched, break_: Callable[[Watched], None]) -> None:
@@ -154,6 +180,9 @@ def test_the_agent_notices_and_mends(watched: Watched, break_: Callable[[Watched
         break_(watched)
         broken = time.monotonic()
         eventually(lambda: beat.last > broken, "the beat again")
+        # With its database restarted the switch has lost nothing.
+        if break_ is not _restart_database:
+            eventually(lambda: watched.said, "the agent's word")
         eventually(watched.is_in_order, "order")
     took = time.monotonic() - broken
     name = break_.__name__.strip("_").replace("_", " ")
@@ -161,6 +190,7 @@ def test_the_agent_notices_and_mends(watched: Watched, break_: Callable[[Watched
           f"in order {took:.2f} s later; the agent:", *(line for _, line in watched.said),
           sep="\n  ")  # fmt: skip
     assert beat.outage < (broken - began) + NOTICED
+    assert took < NOTICED
 
 
 def test_a_switch_that_is_away_is_told_of(watched: Watched) -> None:
