@@ -165,15 +165,19 @@ class TopologyPanel(Panel):
             self.describe()
 
     def zoom(self) -> None:
-        """The next project alone; after the last one all again."""
+        """The project of the line under the cursor alone; once more, all again."""
         owners = {node.project_id for node in self._found.nodes.values() if not node.external}
-        order = ["", *sorted(owners, key=lambda id_: self._projects.get(id_, id_))]
-        if len(order) < 3 and not self._zoom:
+        if len(owners) < 2 and not self._zoom:
             more = "" if self.desk.everyone else "; 0 shows all projects"
             self.desk.say(f"there is one project in view{more}", "warn")
             return
-        here = order.index(self._zoom) if self._zoom in order else 0
-        self._zoom = order[(here + 1) % len(order)]
+        node = self._node
+        if self._zoom:
+            self._zoom = ""
+        elif node is not None and not node.external:
+            self._zoom = node.project_id
+        else:
+            self._zoom = min(owners, key=lambda id_: self._projects.get(id_, id_))
         self._draw()
         self.desk.panel_changed()
 

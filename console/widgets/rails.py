@@ -60,6 +60,10 @@ class _Order:
             if topology.nodes[edge.device].kind == ROUTER:
                 self.near[edge.device].append(edge.network)
                 self.near[edge.network].append(edge.device)
+        # In the order of their names, each once: a router may be on a network twice.
+        named = {id_: number for number, id_ in enumerate(topology.nodes)}
+        for id_, others in self.near.items():
+            self.near[id_] = sorted(set(others), key=named.__getitem__)
         self.nodes = list(self._sorted(topology))
         self.place = {node.id: number for number, node in enumerate(self.nodes)}
         self.under: dict[str, list[Node]] = defaultdict(list)
@@ -228,8 +232,9 @@ class _Drawing:
                 else "enter folds"
             )
             bad = any(guest.tone == "bad" for guest in hidden)
-            spans = ((f" {self._plain()} ", ""), (text, "bad" if bad else "dim"))
-            yield TextLine(spans, f"fold:{node.id}")
+            flow = self._flowing(edge for guest in hidden for edge in self._order.on[guest.id])
+            spans = ((f" {self._plain()} ", ""), (text, "bad" if bad else "dim"), (flow, "good"))
+            yield TextLine(tuple(span for span in spans if span[0]), f"fold:{node.id}")
 
     def _guest(self, guest: Node) -> TextLine:
         edges = {edge.network: edge for edge in self._order.on[guest.id]}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from backends.inspect.topology import INSTANCE, NETWORK, ROUTER, Edge, Node, Topology
-from console.widgets.rails import FEW, FEWER, LARGE, MANY, draw
+from console.widgets.rails import FEW, FEWER, LARGE, MANY, Rates, draw
 
 
 def net(id_: str, name: str, *notes: str, external: bool = False) -> Node:
@@ -85,21 +85,35 @@ def test_what_passes_a_router_stands_on_its_way_out_and_on_its_networks() -> Non
     ]
 
 
+def test_routers_and_networks_stand_in_the_order_of_their_names() -> None:
+    nodes = [net("x", "public", external=True)]
+    nodes += [Node(ROUTER, f"r{n}", f"gate-{n}", "p") for n in (1, 2)]
+    nodes += [net("a", "front"), net("b", "side")]
+    edges = [Edge("r2", "x", "qg-2", outside=True), Edge("r1", "x", "qg-1", outside=True)]
+    # Twice on one network, whose rates are told once.
+    edges += [Edge("r1", "b", "qr-3"), Edge("r1", "a", "qr-1"), Edge("r1", "a", "qr-2")]
+    lines = picture(nodes, edges, rates={"qr-1": (9.0, 0.0)})
+    assert [line.split("── ")[-1] for line in lines] == [
+        "public", "gate-1", "front    ↑9 B/s", "side", "gate-2",
+    ]  # fmt: skip
+
+
 def test_many_instances_are_folded_until_they_are_asked_for() -> None:
-    def drawn(count: int, unfolded: set[str]) -> list[str]:
+    def drawn(count: int, unfolded: set[str], rates: Rates | None = None) -> list[str]:
         nodes = [net("a", "front"), *(guest(str(n), f"w{n}") for n in range(count - 1)),
                  guest("x", "broken", "SHUTOFF≠running", "bad")]  # fmt: skip
         topology = Topology(
             {node.id: node for node in nodes},
             [Edge(node.id, "a", f"tap{node.id}") for node in nodes[1:]],
         )
-        return [f"{line.key} {line.text}" for line in draw(topology, unfolded)]
+        return [f"{line.key} {line.text}" for line in draw(topology, unfolded, rates)]
 
     folded = drawn(MANY + 1, set())
     assert sum(line.startswith("instance") for line in folded) == FEW
     assert folded[-1].startswith("fold:a")
     assert f"{MANY + 1 - FEW} more" in folded[-1]
     assert "1 SHUTOFF≠running" in folded[-1]
+    assert drawn(MANY + 1, set(), {"tapx": (2048.0, 0.0)})[-1].endswith("unfolds  ↓2.0 KiB/s")
     assert sum(line.startswith("instance") for line in drawn(MANY + 1, {"a"})) == MANY + 1
     assert sum(line.startswith("instance") for line in drawn(LARGE + 1, set())) == FEWER
 
