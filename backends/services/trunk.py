@@ -61,7 +61,7 @@ class Trunks(Service):
             _check_parent(session, port)
             row = Trunk(
                 project_id=port.project_id,
-                name=good_name(name) if name else "",
+                name=good_name(name),
                 description=good_text(description, "description"),
                 port_id=port.id,
                 admin_state_up=admin_state_up,

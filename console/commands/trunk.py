@@ -57,7 +57,7 @@ def set_(job: Job) -> None:
     args, trunks = job.args, job.cloud.trunks
     if args.subports:
         trunks.add_subports(args.name, _subports(args.subports))
-    if (args.new_name, args.description, args.up) != (None, None, None):
+    if not args.subports or (args.new_name, args.description, args.up) != (None, None, None):
         trunks.set(
             args.name,
             name=args.new_name,

@@ -12,7 +12,9 @@ from backends.cloud import Cloud
 from backends.services.base import Service
 from backends.services.instance import NewInstance, Plug
 from backends.services.network import NewSubnet
+from backends.services.qos import NewQosRule
 from backends.services.security_group import NewRule
+from backends.services.trunk import NewSubport
 from tests.real.lab import FLAVOR, IMAGE, Lab, run
 
 # Verbs that only look. Every other one changes something, and is refused where nothing may be.
@@ -94,6 +96,9 @@ def furnish(lab: Lab, folder: Path) -> Cloud:
     ships.keypairs.create("key")
     lab.network(ships, "net", "172.16.9.0/28")
     ships.ports.create("net", "plug")
+    ships.ports.create("net", "stem")
+    ships.trunks.create("stack", "stem")
+    lab.cloud.qos.create("slow", shared=True)
     ships.security_groups.create("web")
     ships.volumes.create("cargo", 1)
     ships.volumes.create("ballast", 1)
@@ -115,14 +120,15 @@ _REFS = {
     "flavors": FLAVOR, "images": "spare", "instances": "anchor", "keypairs": "key",
     "networks": "net", "ports": "plug", "routers": "gate", "security_groups": "web",
     "address_groups": "offices", "subnet_pools": "ranges",
-    "volumes": "cargo",
+    "qos": "slow", "trunks": "stack", "volumes": "cargo",
 }  # fmt: skip
 _IDENTITY = {"domain": "sea", "group": "crew", "project": "docks", "user": "eye"}
 _USUAL: dict[str, Any] = {
     "domain": "sea", "group": "crew", "project": "docks", "user": "eye", "role": "member",
     "member": True, "ram": 64, "size": 1, "volume": "cargo", "instance": "anchor",
     "network": "net", "limits": {"volumes": 3}, "listings": (), "units": (), "id_": "0" * 36,
-    "rule_id": "0" * 36, "prefixes": ("10.72.0.0/16",),
+    "rule_id": "0" * 36, "policy": "slow", "port": "plug", "parent": "plug",
+    "subports": (NewSubport("plug", 5),), "address": "172.16.9.9", "prefixes": ("10.72.0.0/16",),
 }  # fmt: skip
 # For what has no value of its own here.
 _ANY = "anchor"
@@ -130,6 +136,7 @@ _BY_KIND = {"str": _ANY, "str | None": _ANY, "int": 1, "bool": True, "Sequence[s
 _NEW = {
     "instances": NewInstance("new", FLAVOR, IMAGE, (Plug(network="net"),)),
     "networks": NewSubnet("net", "172.16.10.0/28", name="new"),
+    "qos": NewQosRule("slow", "bandwidth_limit", max_kbps=100),
     "security_groups": NewRule("web", protocol="tcp", port_min=22, port_max=22),
 }
 

@@ -17,6 +17,8 @@ from backends.errors import QuarterdeckError, Refused
 from backends.services.instance import NewInstance, Plug
 from backends.services.network import NewSubnet
 from backends.services.port import FixedAddress
+from backends.services.qos import NewQosRule
+from backends.services.trunk import NewSubport
 from tests.real.lab import FLAVOR, IMAGE, Lab
 from tests.real.picture import Album
 from tests.real.verbs import Verb, furnish, usual, verbs
@@ -27,7 +29,7 @@ NAMES = frozenset({"name"})
 REFS = frozenset(
     {
         "ref", "refs", "project", "user", "group", "domain", "network", "instance", "volume",
-        "kernel", "ramdisk", "id_", "rule_id", "role", "device",
+        "port", "parent", "policy", "kernel", "ramdisk", "id_", "rule_id", "role", "device",
     }
 )  # fmt: skip
 _UNKNOWN = (".not_found", ".invalid", "volume.device", "role.who")
@@ -36,7 +38,7 @@ NEW_NAMES = frozenset({"name"})
 NEW_REFS = frozenset(
     {
         "flavor", "image", "key", "network", "group", "remote_group", "remote_address_group",
-        "subnet_pool",
+        "policy", "subnet_pool",
     }
 )  # fmt: skip
 
@@ -149,6 +151,28 @@ def launch(flavor: str = FLAVOR, image: str = IMAGE, **more: Any) -> Callable[[C
         (
             lambda cloud: cloud.address_groups.set("offices", remove=["10.9.9.9"]),
             "address_group.address.missing",
+        ),
+        (
+            lambda cloud: cloud.plugging.add_network("anchor", "net", address="172.16.10.5"),
+            "network.address.outside",
+        ),
+        (lambda cloud: cloud.plugging.remove_port("anchor", "plug"), "port.not_plugged"),
+        (
+            lambda cloud: cloud.trunks.add_subports("stack", [NewSubport("plug", 0)]),
+            "trunk.segmentation",
+        ),
+        (
+            lambda cloud: cloud.trunks.add_subports("stack", [NewSubport("plug", 5)]),
+            "trunk.network",
+        ),
+        (lambda cloud: cloud.ports.delete("stem"), "port.trunk"),
+        (
+            lambda cloud: cloud.qos.add_rule(NewQosRule("slow", "minimum_bandwidth", max_kbps=9)),
+            "qos.rule.invalid",
+        ),
+        (
+            lambda cloud: cloud.qos.add_rule(NewQosRule("slow", "dscp_marking", dscp_mark=1)),
+            "qos.rule.invalid",
         ),
         (port("172.16.10.5"), "network.address.outside"),
         (port("172.16.9.0"), "network.address.outside"),
