@@ -102,7 +102,10 @@ class AddressGroups(Service):
             )
             used = len(session.exec(naming).all())
             if used:
-                raise Refused("address_group.in_use", f"group {row.name} is used by {used} rules")
+                raise Refused(
+                    "address_group.in_use",
+                    f"group {row.name} is named by {used} rule{'s' if used > 1 else ''}",
+                )
             self._touch(change, row)
             session.delete(row)
 
