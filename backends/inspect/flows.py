@@ -118,8 +118,7 @@ def rules_of(
     found = []
     for group_id in names.records.groups_of.get(port.id, ()):
         for rule in names.records.rules.get(group_id, ()):
-            peer = groups.peers(rule)
-            if peer is not None and peer not in ids:
+            if rule.peer_id is not None and rule.peer_id not in ids:
                 continue
             stateless = not names.groups[group_id].stateful
             for head, tail in groups.templates([rule], ids, stateless=stateless):

@@ -135,7 +135,7 @@ def _conjunctions(found: Names) -> dict[int, SecurityGroup | AddressGroup]:
         if bridge == found.settings.bridge and sets.is_filtered(port)
         for group in records.groups_of.get(port.id, ())
         for rule in records.rules.get(group, ())
-        if (peer := groups.peers(rule)) is not None
+        if (peer := rule.peer_id) is not None
     }
     numbers: Mapping[str, int] = groups.conjunction_ids(remote)
     known: dict[str, SecurityGroup | AddressGroup] = {**found.groups, **found.address_groups}

@@ -68,6 +68,11 @@ class SecurityGroupRule(SQLModel, table=True):
     )
     description: str = ""
 
+    @property
+    def peer_id(self) -> str | None:
+        """The group whose members it is about, of ports or of addresses."""
+        return self.remote_group_id or self.remote_address_group_id
+
 
 class PortSecurityGroup(SQLModel, table=True):
     """A group that applies to a port."""

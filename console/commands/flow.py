@@ -72,7 +72,7 @@ def explain(job: Job) -> Fields:
 
 def _rule(group: SecurityGroup, rule: SecurityGroupRule) -> str:
     ports = "" if rule.port_min is None else f" {rule.port_min}-{rule.port_max}"
-    remote = rule.remote_prefix or rule.remote_group_id or "any"
+    remote = rule.remote_prefix or rule.peer_id or "any"
     what = f"{rule.direction} {rule.ethertype} {rule.protocol or 'any'}{ports} {remote}"
     return f"{group.name}: {what} ({rule.id})"
 

@@ -110,6 +110,6 @@ class Flows(LivePanel):
 
 def _rule(group: SecurityGroup, rule: SecurityGroupRule) -> str:
     ports = "" if rule.port_min is None else f" {rule.port_min}-{rule.port_max}"
-    remote = rule.remote_prefix or rule.remote_group_id or "anywhere"
+    remote = rule.remote_prefix or rule.peer_id or "anywhere"
     what = f"{rule.direction} {rule.ethertype} {rule.protocol or 'all'}{ports}"
     return f"{group.name}: {what}, {remote} ({rule.id})"

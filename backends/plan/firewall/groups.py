@@ -42,11 +42,6 @@ def conjunction_ids(groups: Iterable[str]) -> dict[str, int]:
     return ids
 
 
-def peers(rule: SecurityGroupRule) -> str | None:
-    """The group whose members a rule is about, of ports or of addresses; None where it has none."""
-    return rule.remote_group_id or rule.remote_address_group_id
-
-
 def templates(
     rules: Iterable[SecurityGroupRule], ids: dict[str, int], *, stateless: bool = False
 ) -> list[Template]:
@@ -57,7 +52,7 @@ def templates(
         ways = [EGRESS_RULES, INGRESS_RULES]
         if rule.direction == "ingress":
             ways.reverse()
-        group = peers(rule)
+        group = rule.peer_id
         for request, reply in matches(rule):
             keys = [(ways[0], _REQUEST, request), (ways[1], _REPLY, reply)]
             if stateless:

@@ -29,8 +29,8 @@ def used(plugged: Iterable[Plug], records: Records) -> dict[str, set[str]]:
         network_id = records.ports[plug.id].network_id
         for group in records.groups_of.get(plug.id, ()):
             for rule in records.rules.get(group, ()):
-                if (peer := groups.peers(rule)) is not None:
-                    found[peer].add(network_id)
+                if rule.peer_id is not None:
+                    found[rule.peer_id].add(network_id)
     return found
 
 
