@@ -157,7 +157,26 @@ def test_a_stopped_guest_has_it_when_it_starts(berth: Berth) -> None:
 
 
 def test_what_libvirt_refuses_is_taken_back(berth: Berth) -> None:
-    """Slots run out: nothing of the last port is left, and what was there stays."""
+    """Something else has the tap's name: the port is as free as it was."""
+    cloud = berth.lab.cloud
+    given = cloud.ports.create("second", "unlucky")
+    run("ip", "link", "add", given.interface, "type", "bridge")
+    try:
+        with pytest.raises(MachineFailed):
+            cloud.plugging.add_port("boat", "unlucky")
+    finally:
+        run("ip", "link", "del", given.interface)
+    assert cloud.operations.list(limit=1)[0].outcome is Outcome.UNDONE
+    assert cloud.ports.show("unlucky").port.device_id == ""
+    berth.lab.assert_in_order()
+    cloud.plugging.add_port("boat", "unlucky")
+    assert berth.nic(given)
+    cloud.plugging.remove_port("boat", "unlucky")
+    cloud.ports.delete("unlucky")
+
+
+@pytest.mark.long
+def test_slots_run_out_and_what_was_there_stays(berth: Berth) -> None:
     cloud = berth.lab.cloud
     before = len(berth.ports())
 
