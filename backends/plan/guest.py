@@ -53,7 +53,9 @@ def spec(instance: Instance, config: str, records: Records, settings: Settings) 
     own = f"{folder}/{root_disk(instance.disk_generation)}"
     rescued = instance.rescue_image_id
     first, stands_on = (f"{folder}/{RESCUE}", rescued) if rescued else (own, instance.base_id)
-    disks = [hardware.own_disk(instance, first, stands_on, records, settings)]
+    disks = []
+    if not instance.root_volume_id:
+        disks.append(hardware.own_disk(instance, first, stands_on, records, settings))
     for attachment in sorted(records.attachments.get(instance.id, ()), key=lambda a: a.device):
         if not attachment.absent:
             disks.append(disk_of(attachment, records, settings))

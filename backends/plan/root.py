@@ -17,8 +17,8 @@ GIB = 1 << 30
 
 def wanted(instance: Instance) -> frozenset[str]:
     """The names of the disks it should have; what a resize can go back to among them."""
-    names = {root_disk(instance.disk_generation)}
-    if instance.previous:
+    names = set() if instance.root_volume_id else {root_disk(instance.disk_generation)}
+    if instance.previous and not instance.root_volume_id:
         names.add(root_disk(int(instance.previous["disk_generation"])))
     if instance.rescue_image_id:
         names.add(RESCUE)
@@ -33,6 +33,8 @@ def is_lacking(instance: Instance, files: InstanceFiles) -> bool:
 def problem(instance: Instance, files: InstanceFiles) -> Problem | None:
     """A disk that was there and is gone: no empty one takes its place."""
     name = root_disk(instance.disk_generation)
+    if instance.root_volume_id:
+        return None
     if instance.made and name not in files.disks:
         return Problem("instance.disk.lost", f"the root disk of {instance.name} is gone")
     older = _older(instance)
@@ -46,7 +48,7 @@ def made(instance: Instance, files: InstanceFiles, records: Records) -> Iterable
     """Make what is lacking. Nothing may run on an older disk meanwhile."""
     name = root_disk(instance.disk_generation)
     size = instance.disk * GIB
-    if name not in files.disks:
+    if name not in files.disks and not instance.root_volume_id:
         older = _older(instance)
         if older:
             yield CopyDisk(instance.id, older, name, size)

@@ -59,6 +59,8 @@ class Instance(SQLModel, table=True):
     previous: dict[str, str | int] = json_map()
     # The guest boots from this image, with its own root disk as its last.
     rescue_image_id: str | None = Field(default=None, max_length=36)
+    # The volume that is its root disk, attached as `vda`; it has none of its own then.
+    root_volume_id: str | None = Field(default=None, max_length=36)
     # Nothing of it is on the machine: its root disk is its image.
     shelved: bool = False
     properties: dict[str, str] = json_map()

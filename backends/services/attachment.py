@@ -50,19 +50,8 @@ class Attaching(Service):
             session = change.session
             row = find(session, Volume, volume, "volume", self.caller)
             guest = find(session, Instance, instance, "instance", self.caller)
-            check_absent(row, "volume")
             check_absent(guest, "instance")
-            if row.project_id != guest.project_id:
-                raise Refused("volume.project", "volume and instance are of different projects")
-            _check_shareable(session, row, guest)
-            storage.check_idle(session, row)
-            attachment = Attachment(
-                volume_id=row.id,
-                instance_id=guest.id,
-                device=_device(session, guest, device),
-                read_only=read_only or row.read_only,
-            )
-            session.add(attachment)
+            attachment = bind(session, row, guest, _device(session, guest, device), read_only)
             change.revert = partial(_mark, attachment.volume_id, attachment.instance_id, True)
             change.about(Unit(Kind.VOLUME, row.id), row.name or row.id)
             change.touch(Unit(Kind.VOLUME, row.id), Unit(Kind.INSTANCE, guest.id))
@@ -84,12 +73,33 @@ class Attaching(Service):
             attachment = session.get(Attachment, (row.id, guest.id))
             if attachment is None:
                 raise NotFound("volume.not_attached", f"{row.name} is not attached to {guest.name}")
+            if row.id == guest.root_volume_id:
+                raise Refused("volume.root", f"{guest.name} boots from {row.name or row.id}")
             attachment.absent = True
             change.revert = partial(_mark, row.id, guest.id, False)
             change.about(Unit(Kind.VOLUME, row.id), row.name or row.id)
             change.touch(Unit(Kind.INSTANCE, guest.id))
 
         self.context.perform("volume.detach", act)
+
+
+def bind(
+    session: Session, row: Volume, guest: Instance, device: str, read_only: bool = False
+) -> Attachment:
+    """Record that an instance has a volume. Raises Refused `volume.*`. Part of a transaction."""
+    check_absent(row, "volume")
+    if row.project_id != guest.project_id:
+        raise Refused("volume.project", "volume and instance are of different projects")
+    _check_shareable(session, row, guest)
+    storage.check_idle(session, row)
+    attachment = Attachment(
+        volume_id=row.id,
+        instance_id=guest.id,
+        device=device,
+        read_only=read_only or row.read_only,
+    )
+    session.add(attachment)
+    return attachment
 
 
 def _check_shareable(session: Session, row: Volume, guest: Instance) -> None:

@@ -14,10 +14,7 @@ from backends.doom import doom
 from backends.drivers.libvirt.facts import Reason, State
 from backends.errors import Refused
 from backends.inspect.instance_row import InstanceRow
-from backends.plan import hardware
-from backends.records.flavor import Flavor
 from backends.records.identity import Role
-from backends.records.image import Image
 from backends.records.instance import Instance, Power
 from backends.records.network import OWNER_INSTANCE, Address, Network, Port
 from backends.records.unit import Kind, Unit
@@ -25,28 +22,30 @@ from backends.services import quota
 from backends.services.base import Service, check_absent, find, good_name, good_properties
 from backends.services.dns_name import good_dns_name
 from backends.services.flavor import Flavors, check_fits_host
-from backends.services.image import Images
-from backends.services.image_file import check_ready
 from backends.services.keypair import KeyPairs
 from backends.services.plug import Plug, plug_in
+from backends.services.root import Root
 
 _USER_DATA_MAX = 65535
-_DISK_FORMATS = ("raw", "qcow2", "vdi", "vhd", "vhdx", "vmdk", "iso", "ami")
 
 
 @dataclass(frozen=True, slots=True)
 class NewInstance:
-    """What an instance is made of. No plugs: the one network of the project, if it has just one."""
+    """What an instance is made of. No plugs: the one network of the project, if it has just one.
+
+    It boots from an image, on a disk of its own, or from a `volume` that is bootable.
+    """
 
     name: str
     flavor: str
-    image: str
+    image: str = ""
     plugs: tuple[Plug, ...] | None = None
     groups: tuple[str, ...] | None = None
     key: str | None = None
     user_data: str | None = None
     config_drive: bool = True
     properties: dict[str, str] = field(default_factory=dict)
+    volume: str = ""
 
 
 class Instances(Service):
@@ -68,10 +67,15 @@ class Instances(Service):
 
         def act(change: Change) -> Instance:
             session = change.session
+            if bool(new.image) == bool(new.volume):
+                raise Refused("instance.image.none", "name what it boots: an image, or a volume")
             flavor = Flavors(self.context).require(session, new.flavor)
-            image = Images(self.context).require(session, new.image)
+            root = (
+                Root.of_volume(self.context, session, new.volume)
+                if new.volume
+                else Root.of_image(self.context, session, new.image, flavor)
+            )
             check_fits_host(flavor)
-            check_image(image, flavor)
             wanted = {"instances": 1, "cores": flavor.vcpus, "ram": flavor.ram}
             quota.check(session, self.caller.project_id, wanted)
             key = KeyPairs(self.context).require(session, new.key) if new.key else None
@@ -86,9 +90,10 @@ class Instances(Service):
                 vcpus=flavor.vcpus,
                 ram=flavor.ram,
                 disk=flavor.disk,
-                image_id=image.id,
-                base_id=image.id,
-                hardware=hardware.of_image(image),
+                image_id=root.image_id,
+                base_id=root.image_id,
+                root_volume_id=root.volume.id if root.volume else None,
+                hardware=root.hardware,
                 key_name=key.name if key else None,
                 public_key=key.public_key if key else None,
                 user_data=new.user_data,
@@ -98,6 +103,7 @@ class Instances(Service):
             session.add(row)
             session.flush()
             change.make(Unit(Kind.INSTANCE, row.id), row.name)
+            root.bind(change, row)
             for position, plug in enumerate(self._plugs(session, new)):
                 plug_in(self.context, change, row, plug, position, new.groups)
             return row
@@ -247,27 +253,6 @@ def hostname_of(name: str) -> str:
     """A host name (RFC 1123 label) from an instance's name."""
     label = re.sub(r"[^a-z0-9-]+", "-", name.lower()).strip("-")[:63].strip("-")
     return label or "instance"
-
-
-def check_image(image: Image, flavor: Flavor) -> None:
-    """Whether an instance of this flavor can boot from it. Raises Refused `image.*`, `flavor.*`."""
-    if image.disk_format not in _DISK_FORMATS:
-        raise Refused("image.not_bootable", f"image {image.name} is a {image.disk_format}, no disk")
-    check_ready(image)
-    if not image.active:
-        raise Refused("image.deactivated", f"image {image.name} is deactivated")
-    if image.damaged:
-        raise Refused("image.damaged", f"the file of image {image.name} is damaged; repair it")
-    if flavor.ram < image.min_ram:
-        text = (
-            f"image {image.name} wants {image.min_ram} MiB, flavor {flavor.name} has {flavor.ram}"
-        )
-        raise Refused("flavor.too_small", text)
-    needed = max(image.min_disk << 30, image.virtual_size or 0)
-    if flavor.disk and flavor.disk << 30 < needed:
-        gib = -(-needed // (1 << 30))
-        text = f"image {image.name} wants {gib} GiB of disk, flavor {flavor.name} has {flavor.disk}"
-        raise Refused("flavor.too_small", text)
 
 
 def _start(row: Instance, found: tuple[State, Reason] | None) -> None:

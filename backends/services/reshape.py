@@ -23,7 +23,7 @@ from backends.services import quota
 from backends.services.base import Service, check_absent, find, good_name, good_properties
 from backends.services.flavor import Flavors, check_fits_host
 from backends.services.image import Images
-from backends.services.instance import check_image
+from backends.services.root import check_image
 
 _COPY_DEADLINE = 6 * 3600.0
 _STOPPABLE = (Power.RUNNING, Power.STOPPED)
@@ -45,6 +45,7 @@ class Reshaping(Service):
         def act(change: Change) -> Image:
             row = self._find(change, ref)
             _require(row, Power.RUNNING, Power.STOPPED, Power.PAUSED)
+            _require_own_disk(row)
             image = _image_of(change.session, row, good_name(name or row.name))
             image.properties |= good_properties(properties)
             change.session.add(image)
@@ -68,6 +69,7 @@ class Reshaping(Service):
         """
 
         def act(change: Change, row: Instance) -> None:
+            _require_own_disk(row)
             chosen = image or row.image_id
             if not chosen:
                 raise Refused("instance.image.none", f"say which image {row.name} is to have")
@@ -84,6 +86,7 @@ class Reshaping(Service):
         """Boot an instance from an image, with its own root disk as its last (`root-disk`)."""
 
         def act(change: Change, row: Instance) -> None:
+            _require_own_disk(row)
             chosen = image or row.image_id
             if not chosen:
                 raise Refused("instance.image.none", f"say which image is to rescue {row.name}")
@@ -114,18 +117,16 @@ class Reshaping(Service):
         def act(change: Change, row: Instance) -> None:
             wanted = Flavors(self.context).require(change.session, flavor)
             check_fits_host(wanted)
-            if 0 < wanted.disk < row.disk:
-                raise Refused(
-                    "flavor.too_small",
-                    f"the disk of {row.name} has {row.disk} GiB and does not shrink to {wanted.disk}",
-                )
+            if row.root_volume_id is None and 0 < wanted.disk < row.disk:
+                text = f"the disk of {row.name} has {row.disk} GiB, and does not shrink"
+                raise Refused("flavor.too_small", text)
             more = {"cores": wanted.vcpus - row.vcpus, "ram": wanted.ram - row.ram}
             growth = {name: amount for name, amount in more.items() if amount > 0}
             quota.check(change.session, row.project_id, growth)
             row.previous = {name: getattr(row, name) for name in _SIZES}
             row.flavor_id, row.flavor_name = wanted.id, wanted.name
             row.vcpus, row.ram = wanted.vcpus, wanted.ram
-            if wanted.disk > row.disk:
+            if wanted.disk > row.disk and row.root_volume_id is None:
                 row.disk = wanted.disk
                 _renew_disk(row)
 
@@ -163,6 +164,7 @@ class Reshaping(Service):
         with self.context.reading() as session:
             row = find(session, Instance, ref, "instance", self.caller)
         self._check_free(row)
+        _require_own_disk(row)
         self._stop(row.id)
         image = self.capture(row.id, f"{row.name}-shelved")
 
@@ -245,6 +247,12 @@ def _require(row: Instance, *allowed: Power) -> None:
         raise Refused("instance.state", f"instance {row.name} is shelved; unshelve it first")
     if row.power not in allowed:
         raise Refused("instance.state", f"instance {row.name} is {row.power.value}")
+
+
+def _require_own_disk(row: Instance) -> None:
+    if row.root_volume_id:
+        text = f"instance {row.name} boots from a volume; snapshot or clone that instead"
+        raise Refused("instance.volume_backed", text)
 
 
 def _require_resized(row: Instance) -> None:

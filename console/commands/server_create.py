@@ -36,10 +36,12 @@ def create(job: Job) -> list[str]:
     from backends.services.instance import NewInstance
 
     args = job.args
+    volume = _volume(job)
     new = NewInstance(
         name=args.name,
         flavor=args.flavor,
-        image=args.image,
+        image="" if volume else args.image,
+        volume=volume,
         plugs=plugs_of(args.plugs),
         groups=tuple(args.groups) or None,
         key=args.key_name,
@@ -54,6 +56,22 @@ def create(job: Job) -> list[str]:
     if most == 1:
         return [job.cloud.instances.create(new).id]
     return _several(job, new, least, most)
+
+
+def _volume(job: Job) -> str:
+    """The volume that is booted from; empty for none. Makes the one that is asked for."""
+    args = job.args
+    if bool(args.image) == bool(args.volume) or (args.boot_from_volume and args.volume):
+        raise Usage("usage", "name what it boots: --image IMAGE (and --boot-from-volume GIB), "
+                             "or --volume VOLUME")  # fmt: skip
+    if not args.boot_from_volume:
+        return args.volume or ""
+    if job.args.dry_run or (args.max or args.min or 1) > 1:
+        raise Usage("usage", "--boot-from-volume makes one volume for one instance, and no plan")
+    from backends.services.volume import NewVolume
+
+    new = NewVolume(f"{args.name}-root", args.boot_from_volume, image=args.image)
+    return job.cloud.volumes.make(new).id
 
 
 def _several(job: Job, new: NewInstance, least: int, most: int) -> list[str]:
@@ -124,7 +142,10 @@ def _plug(flag: str, kind: str, metavar: str, text: str) -> Any:
 ARGUMENTS = (
     arg("name", metavar="NAME"),
     arg("--flavor", required=True, help="its size (name or id)"),
-    arg("--image", required=True, help="what it boots (name or id)"),
+    arg("--image", help="what it boots (name or id)"),
+    arg("--volume", help="a bootable volume that it boots instead (name or id)"),
+    arg("--boot-from-volume", type=int, metavar="GIB",
+        help="boot from a new volume of this size, made from the image"),
     _plug("--nic", "nic", "net-id=N|port-id=P[,v4-fixed-ip=A]", "a plug (repeat); auto, none"),
     _plug("--network", "network", "NETWORK", "a plug on this network (repeat)"),
     _plug("--port", "port", "PORT", "a port that is there (repeat)"),

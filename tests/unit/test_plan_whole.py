@@ -47,8 +47,8 @@ def test_from_nothing_everything_is_made_from_the_ground_up() -> None:
     assert names == [
         "AddBridge", "WriteLabel", "WriteLabel", "ImportImage",
         "WriteLabel", "WriteLabel", "WriteLabel", "TellGuests", "AddNamespace", "AddPort",
-        "SetInterface", "ServeMetadata", "ServeDhcp", "CreateVolume", "CreateOverlay", "CreateConfigDrive", "DefineDomain",
-        "StartDomain", "AddPort", "WriteFlowSets",
+        "SetInterface", "ServeMetadata", "ServeDhcp", "CreateVolume", "CreateOverlay",
+        "CreateConfigDrive", "DefineDomain", "StartDomain", "AddPort", "WriteFlowSets",
     ]  # fmt: skip
 
 

@@ -20,8 +20,8 @@ NASTY = 'a "b" <c> & \\ # ; | `d` 한글\x1b[31m'
 
 
 def row(id_: str, state: State | None = State.RUNNING, power: Power = Power.RUNNING) -> InstanceRow:
-    return InstanceRow(id_, f"vm-{id_}", "p", power, False, "m1", None, "box", 0.0, True, False, None, {}, (), state,
-                       None)  # fmt: skip
+    return InstanceRow(id_, f"vm-{id_}", "p", power, False, "m1", None, "box", 0.0, True, False,
+                       None, {}, (), state, None)  # fmt: skip
 
 
 def port(id_: str, network: str, device: str, owner: str, *addresses: str) -> PortView:

@@ -12,6 +12,8 @@ from console.widgets.form import Form, Request, Values
 
 _DISKS = ("raw", "qcow2", "ami")
 _NO_NETWORK = "none"
+# What the image's field holds for a volume that is booted from.
+_VOLUME = "volume:"
 
 
 class InstanceForm(Form):
@@ -21,7 +23,7 @@ class InstanceForm(Form):
     fields = (
         Text("name", "Name", good_name),
         Choice("flavor", "Flavor"),
-        Choice("image", "Image"),
+        Choice("image", "Boot from"),
         Choice("network", "Network"),
         Choice("group", "Security group", optional=True, hint="default"),
         Choice("key", "Key pair", optional=True, hint="none"),
@@ -46,7 +48,8 @@ class InstanceForm(Form):
                 [(f"{f.name}  {f.vcpus} vCPU, {f.ram} MiB, {f.disk} GiB", f.id) for f in flavors],
             ),
             "image": Loaded(
-                wanted.id if wanted else "", [(f"{i.name}  {i.disk_format}", i.id) for i in images]
+                wanted.id if wanted else "",
+                [(f"{i.name}  {i.disk_format}", i.id) for i in images] + _bootable(cloud),
             ),
             "network": Loaded(
                 networks[0].id if networks else _NO_NETWORK,
@@ -62,7 +65,8 @@ class InstanceForm(Form):
         new = NewInstance(
             name=values["name"],
             flavor=values["flavor"],
-            image=values["image"],
+            image="" if values["image"].startswith(_VOLUME) else values["image"],
+            volume=values["image"].partition(_VOLUME)[2],
             plugs=() if network == _NO_NETWORK else (Plug(network=network),),
             groups=(values["group"],) if values["group"] else None,
             key=values["key"] or None,
@@ -117,6 +121,15 @@ class KeyPairForm(Form):
     def request(self, values: Values) -> Request:
         name, key = values["name"], _key(values["key"])
         return Request(f"Add key pair {name}", lambda cloud: cloud.keypairs.create(name, key))
+
+
+def _bootable(cloud: Cloud) -> list[tuple[str, str]]:
+    """Volumes that can be booted from and that nobody has."""
+    return [
+        (f"{row.volume.name or row.volume.id}  volume", _VOLUME + row.volume.id)
+        for row in cloud.volumes.list()
+        if row.volume.bootable and not row.attached
+    ]
 
 
 def _key(text: str) -> str:

@@ -10,6 +10,7 @@ from backends.cloud import Cloud
 from backends.errors import QuarterdeckError, Refused
 from backends.records.instance import Instance
 from backends.services.instance import NewInstance, Plug
+from backends.services.volume import NewVolume
 from tests.real.guest import Guest
 from tests.real.lab import FLAVOR, IMAGE, Lab, run
 
@@ -176,6 +177,31 @@ def test_what_the_machine_refuses_leaves_the_guest_as_it_was(there: tuple[Lab, C
     (draft / "in the way").rmdir()
     draft.rmdir()
     lab.assert_in_order()
+
+
+def test_one_boots_from_a_volume_and_the_next_goes_on_with_it(there: tuple[Lab, Cloud]) -> None:
+    lab, cloud = there
+    cloud.volumes.create("blank", 1)
+    _refused("volume.not_bootable", lambda: _boot(cloud, "vm", "blank"))
+    cloud.volumes.delete("blank")
+    volume = cloud.volumes.make(NewVolume("root", 1, image=IMAGE))
+    instance = _boot(cloud, "vm", "root")
+    guest = lab.guest(instance)
+    _write(guest)
+    assert _disks(lab, instance) == []
+    _refused("volume.root", lambda: cloud.volumes.detach("root", "vm"))
+    _refused("instance.volume_backed", lambda: cloud.reshape.rebuild("vm", image=IMAGE))
+    _refused("volume.in_use", lambda: _boot(cloud, "second", "root"))
+    lab.assert_in_order()
+    cloud.instances.delete("vm")
+    assert _pattern(lab.guest(_boot(cloud, "second", "root"))) == _PATTERN
+    cloud.instances.delete("second")
+    cloud.volumes.delete(volume.id)
+
+
+def _boot(cloud: Cloud, name: str, volume: str) -> Instance:
+    new = NewInstance(name, FLAVOR, plugs=(Plug(network="net"),), volume=volume)
+    return cloud.instances.create(new)
 
 
 def _again(guest: Guest, verb: object) -> None:

@@ -19,6 +19,7 @@ def upgrade() -> None:
         batch_op.add_column(sa.Column("launches", sa.Integer(), nullable=False, server_default="0"))
         batch_op.add_column(sa.Column("previous", sa.JSON(), nullable=False, server_default="{}"))
         batch_op.add_column(sa.Column("rescue_image_id", sa.String(length=36), nullable=True))
+        batch_op.add_column(sa.Column("root_volume_id", sa.String(length=36), nullable=True))
         batch_op.add_column(
             sa.Column("shelved", sa.Boolean(), nullable=False, server_default=sa.false())
         )
@@ -26,5 +27,8 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     with op.batch_alter_table("instance", schema=None) as batch_op:
-        for name in ("shelved", "rescue_image_id", "previous", "launches", "disk_generation"):
+        for name in (
+            "shelved", "root_volume_id", "rescue_image_id", "previous", "launches",
+            "disk_generation",
+        ):  # fmt: skip
             batch_op.drop_column(name)
