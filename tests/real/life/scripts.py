@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from zlib import crc32
 
 from backends.cloud import Cloud
 from backends.errors import NotFound
 from backends.services.network import NewSubnet
-from tests.real.lab import RANGE, Lab
+from tests.real.lab import IMAGE, RANGE, Lab
 
 NETWORK, VOLUME, INSTANCE = "crash-net", "crash-disk", "crash-box"
 # A network without DHCP, whose converge does not need the bridge.
 BARE = "bare-net"
 # An instance that is off, an image of it, and a flavor with a larger disk.
 STILL, PICTURE, MORE = "crash-still", "crash-picture", "m1.more"
+# Where the environment says which file images come from.
+SOURCE = "QUARTERDECK_TEST_SOURCE"
 OUTSIDE, INSIDE, ROUTER, PORT = "outside", "inside", "gate", "berth"
 
 
@@ -101,14 +104,63 @@ def shrink(cloud: Cloud) -> None:
         cloud.images.delete(PICTURE)
 
 
+def bring(cloud: Cloud) -> None:
+    """An image, another of the same content, and a third that is put into another format."""
+    source = os.environ[SOURCE]
+    for name, convert_to in (("first", None), ("twin", None), ("plain", "raw")):
+        if not _there(cloud.images.show, name):
+            cloud.images.create(name, source, convert_to=convert_to)
+
+
+def drop(cloud: Cloud) -> None:
+    """All three again."""
+    for name in ("first", "twin", "plain"):
+        if _there(cloud.images.show, name):
+            cloud.images.delete(name)
+
+
+def flatten(cloud: Cloud) -> None:
+    """The root disk of an instance that is off stands on nothing."""
+    if cloud.instances.show(INSTANCE).base_id is not None:
+        cloud.chains.flatten(INSTANCE)
+
+
+def rebase(cloud: Cloud) -> None:
+    """It stands on the lab image again."""
+    if cloud.instances.show(INSTANCE).base_id is None:
+        cloud.chains.rebase(INSTANCE, IMAGE)
+
+
+def plug(cloud: Cloud) -> None:
+    """A port that was given and one that is made, both into a running instance."""
+    held = {view.port.name for view in cloud.ports.list(device=cloud.instances.show(INSTANCE).id)}
+    if PORT not in held:
+        cloud.plugging.add_port(INSTANCE, PORT)
+    if len(cloud.ports.list(device=cloud.instances.show(INSTANCE).id)) < 3:
+        cloud.plugging.add_network(INSTANCE, NETWORK)
+
+
+def unplug(cloud: Cloud) -> None:
+    """Both out again: one stays, free, and one goes."""
+    views = cloud.ports.list(device=cloud.instances.show(INSTANCE).id)
+    for view in sorted(views, key=lambda each: each.port.position)[1:]:
+        cloud.plugging.remove_port(INSTANCE, view.port.id)
+
+
 SCRIPTS: dict[str, Callable[[Cloud], None]] = {
     "launch": launch,
     "delete": delete,
     "fail": fail,
     "route": route,
     "unroute": unroute,
+    "bring": bring,
+    "drop": drop,
+    "flatten": flatten,
+    "rebase": rebase,
     "grow": grow,
     "shrink": shrink,
+    "plug": plug,
+    "unplug": unplug,
 }
 
 
