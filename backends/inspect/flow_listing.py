@@ -99,7 +99,7 @@ class FlowListing:
         self.flows = flows
         self.names = names
         self.read_at = read_at
-        self._owners = owners(canaries_of(canaries), names)
+        self._owners = owners(canaries_of(canaries), names, bridge)
         self._owners |= dict.fromkeys(lone_canaries(canaries), _BRIDGE)
 
     def __len__(self) -> int:

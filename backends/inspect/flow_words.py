@@ -8,9 +8,11 @@ from collections.abc import Iterator
 from backends.drivers.ovs.match import Match, Part
 from backends.inspect.flows import role
 from backends.inspect.names import Names
+from backends.inspect.tunnels import action_words as tunnel_words
+from backends.inspect.tunnels import network_words
 from backends.plan.firewall.ports import subport_number
-from backends.records.tables import Port
 from backends.records.security import AddressGroup, SecurityGroup
+from backends.records.tables import Port
 
 _SENDING = 81  # up to here register 5 is the sender
 _STATES = {
@@ -42,7 +44,6 @@ _PLAIN = {
     "nd_target": "about {}",
     "nd_sll": "giving MAC {}",
     "nd_tll": "giving MAC {}",
-    "tun_id": "from tunnel {}",
     "ct_zone": "zone {}",
 }
 _MARKS = {0: "not cut off", 1: "cut off by a withdrawn rule"}
@@ -76,6 +77,10 @@ def _part_words(part: Part, match: Match, bridge: str, table: int, names: Names)
         case "dl_vlan":
             network = names.vlans.get(value & 0xFFF)
             return _vlan(part) + (f" (network {network.name})" if network else "")
+        case "tun_id":
+            return f"with tunnel id {value}{network_words(value, names)}"
+        case "arp_op":
+            return {1: "a question", 2: "an answer"}.get(value, part.text)
         case "dl_type":
             return "" if "nw_proto" in match else _TYPES.get(value, part.text)
         case "nw_proto":
@@ -152,7 +157,7 @@ def _action_words(action: str, bridge: str, table: int, names: Names) -> str:
         return _track(action)
     if action.startswith("clone("):
         return f"with a copy: {action_words(action[6:-1], bridge, table, names)}"
-    return _FIXED.get(action) or _pattern(action)
+    return _FIXED.get(action) or tunnel_words(action, names) or _pattern(action)
 
 
 _FIXED = {
@@ -180,12 +185,8 @@ def _pattern(action: str) -> str:
     if found := re.fullmatch(r"set_field:(\w+)->(?:ip|nw)_dscp|mod_nw_tos:(\d+)", action):
         mark = int(found[1], 0) if found[1] else int(found[2]) >> 2
         return f"mark it with DSCP {mark}"
-    if found := re.fullmatch(r"set_field:(\w+)->tun_id", action):
-        return f"make the tunnel's id {int(found[1], 0)}"
     if found := re.fullmatch(r"CONTROLLER:(\d+)", action):
         return "send to a controller"
-    if action.startswith("learn("):
-        return "learn which port or host this MAC is at"
     return action
 
 

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from ipaddress import ip_address, ip_network
 
+from backends.inspect import tunnels
 from backends.inspect.names import Names
 from backends.plan.firewall import groups, sets
 from backends.plan.firewall.tables import EGRESS_RULES, INGRESS_RULES
@@ -77,8 +78,11 @@ def role(bridge: str, table: int) -> str:
     return _ROLES_INT.get(table, "")
 
 
-def owners(canaries: Iterable[tuple[int, int]], names: Names) -> dict[int, Owner]:
+def owners(canaries: Iterable[tuple[int, int]], names: Names, bridge: str = "") -> dict[int, Owner]:
     """Who owns the flows of each cookie; `canaries` are (cookie, owner's number) from table 23."""
+    if bridge == names.settings.tunnel_bridge:
+        found = tunnels.owners_of(canaries, names)
+        return {cookie: _of_tunnels(*each) for cookie, each in found.items()}
     ports = {sets.port_owner(port.id): port for port in names.records.ports.values()}
     return {cookie: _owner(number, ports, names) for cookie, number in canaries}
 
@@ -105,6 +109,12 @@ def _owner(number: int, ports: Mapping[int, Port], names: Names) -> Owner:
     if number >> 60 == _MEMBERS:
         return Owner("group", "members of remote groups")
     return NOBODY
+
+
+def _of_tunnels(title: str, thing: object) -> Owner:
+    if isinstance(thing, Network):
+        return Owner("network", title, thing.project_id, network=thing)
+    return Owner("host", title)
 
 
 def rules_of(

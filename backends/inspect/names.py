@@ -89,7 +89,7 @@ def names(records: Records, facts: OvsFacts, settings: Settings) -> Names:
     found = Names(records, settings)
     for each in facts.ports.values():
         if each.ofport > 0:
-            found.interfaces[each.bridge, each.ofport] = each.name
+            found.interfaces[each.bridge, each.ofport] = each.name + _leads(each, records)
             port = records.ports.get(each.labels.get(IFACE_ID, ""))
             if port is not None:
                 found.plugged[each.bridge, each.ofport] = port
@@ -113,6 +113,14 @@ def names(records: Records, facts: OvsFacts, settings: Settings) -> Names:
             if row.router_id and row.fixed_address:
                 found.fixed[row.router_id, row.fixed_address] = row
     return found
+
+
+def _leads(port: OvsPort, records: Records) -> str:
+    """Where a tunnel leads."""
+    for row in records.hosts.values():
+        if row.tunnel_address and row.tunnel_address in port.tunnel[1:]:
+            return f" to {row.name}"
+    return ""
 
 
 def _subports(found: Names, plug: OvsPort, parent: Port) -> None:
