@@ -43,8 +43,11 @@ def steps(
     found = facts.ovs.ports.get(port.interface)
     home = facts.namespaces.get(namespace)
     interface = home.interface(port.interface) if home else None
+    if interface is not None and not interface.attached:
+        interface = None
     if found is not None and interface is None:
-        # It may have gone with a namespace that somebody deleted: only a new port brings it back.
+        # It may have gone with a namespace that somebody deleted, or with a switch that was
+        # restarted: only a new port brings it back.
         yield RemovePort(port.interface)
         found = None
     if (

@@ -287,3 +287,16 @@ def test_one_that_is_switched_off_leaves_nothing_but_its_label() -> None:
     assert list(orphans(found, model.facts(), SETTINGS)) == []
     router.admin_state_up = True
     assert steps(model, found)[:3] == ["WriteLabel", "AddNamespace", "SetSysctls"]
+
+
+def test_what_a_restarted_switch_left_behind_is_plugged_anew() -> None:
+    model, found, _ = in_order()
+    home = model.namespaces[HOME]
+    left = tuple(replace(each, attached=False) for each in home.interfaces)
+    model.namespaces[HOME] = replace(home, interfaces=left)
+    assert [each for each in steps(model, found) if each != "SetRoutes"] == [
+        "RemovePort", "AddPort", "SetInterface", "RemovePort", "AddPort", "SetInterface",
+    ]  # fmt: skip
+    while converge(model, found, SETTINGS):
+        pass
+    assert steps(model, found) == []

@@ -178,13 +178,18 @@ class NamespaceDriver:
         return found
 
     def _bring_in(self, step: SetInterface) -> Interface:
-        """The interface as it is in its namespace, to which it is moved where it is not yet."""
+        """The interface as it is in its namespace, to which it is moved where it is not yet.
+
+        One that the switch left behind there has its name, and makes room.
+        """
         namespace = self._look(step.namespace)
         if namespace is None:
             raise MachineFailed("namespace.missing", f"there is no namespace {step.namespace}")
         found = namespace.interface(step.name)
-        if found is not None:
+        if found is not None and found.attached:
             return found
+        if found is not None:
+            self._host.run(["ip", "-n", step.namespace, "link", "delete", "dev", step.name])
         move = ["ip", "link", "set", "dev", step.name, "netns", step.namespace]
         done = self._host.run(move, check=False)
         namespace = self._look(step.namespace)
@@ -263,6 +268,8 @@ def _interface(link: dict[str, Any]) -> Interface:
         link["mtu"],
         "UP" in link["flags"],
         frozenset(addresses),
+        # What is down has no carrier, and says nothing.
+        "LOWER_UP" in link["flags"] or "UP" not in link["flags"],
     )
 
 

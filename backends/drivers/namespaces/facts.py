@@ -11,7 +11,8 @@ class Interface:
     """An interface in a namespace.
 
     `addresses` with prefix length, without those link-local ones of IPv6 that the kernel makes;
-    `mtu` in bytes.
+    `mtu` in bytes. One that is not `attached` has nothing behind it any more: a userspace switch
+    that ends leaves its ports in their namespaces, and makes others, outside, when it comes back.
     """
 
     name: str
@@ -19,6 +20,7 @@ class Interface:
     mtu: int
     up: bool
     addresses: frozenset[str] = frozenset()
+    attached: bool = True
 
 
 @dataclass(frozen=True, slots=True)

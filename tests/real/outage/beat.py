@@ -1,14 +1,20 @@
-"""A steady beat of datagrams from one station to another: how long it was not heard."""
+"""A steady beat of datagrams, or connections one after another: how long none came."""
 
 from __future__ import annotations
 
+import socket
 import threading
 import time
+from contextlib import ExitStack, suppress
+from itertools import pairwise
 
-from tests.real.firewall.station import Station
+from tests.real.firewall.station import Station, inside
+from tests.real.lab import eventually
 
 # Seconds between beats, and until a listener looks whether it is done.
 _PACE, _PATIENCE = 0.01, 0.2
+# Seconds between two connections, and for each.
+_REST, _PATIENT = 0.05, 0.5
 
 
 class Beat:
@@ -39,8 +45,7 @@ class Beat:
 
     @property
     def outage(self) -> float:
-        pairs = zip(self._heard, self._heard[1:], strict=False)
-        return max((after - before for before, after in pairs), default=0.0)
+        return max((after - before for before, after in pairwise(self._heard)), default=0.0)
 
     def _send(self) -> None:
         while not self._stop.wait(_PACE):
@@ -57,3 +62,38 @@ class Beat:
             except OSError:
                 continue
             self._heard.append(time.monotonic())
+
+
+class Calls:
+    """Connections to a guest's web server while this is entered; when each came about.
+
+    Not pings: where its translation is gone, a router answers those for the guest. From this host,
+    or from a namespace.
+    """
+
+    def __init__(self, address: str, namespace: str = "") -> None:
+        self.made: list[float] = []
+        self._address, self._namespace = (address, 80), namespace
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run)
+
+    def __enter__(self) -> Calls:
+        self._thread.start()
+        eventually(lambda: self.made, "a connection")
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._stop.set()
+        self._thread.join()
+
+    def outage(self, since: float) -> float:
+        """The longest time without one that ended since then, in seconds."""
+        return max(after - before for before, after in pairwise(self.made) if after > since)
+
+    def _run(self) -> None:
+        with ExitStack() as place:
+            if self._namespace:
+                place.enter_context(inside(self._namespace))
+            while not self._stop.wait(_REST):
+                with suppress(OSError), socket.create_connection(self._address, _PATIENT):
+                    self.made.append(time.monotonic())

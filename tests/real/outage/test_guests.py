@@ -9,13 +9,9 @@ from __future__ import annotations
 
 import os
 import signal
-import socket
-import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import suppress
 from dataclasses import dataclass
-from itertools import pairwise
 
 import psutil
 import pytest
@@ -28,11 +24,10 @@ from backends.settings import dhcp_namespace, router_namespace
 from console.screens.drift import Drift
 from tests.real.guest import Guest
 from tests.real.lab import FLAVOR, IMAGE, eventually, run
+from tests.real.outage.beat import Calls
 from tests.real.routing.town import Town
 
 BOOT = "cat /proc/sys/kernel/random/boot_id"
-# Seconds between two connections, and for each.
-_PACE, _PATIENCE = 0.05, 0.5
 
 
 @dataclass
@@ -101,33 +96,6 @@ def _qemu(instance: Instance) -> int:
         if process.info["name"].startswith("qemu-system")
         and f"guest=instance-{instance.id}" in " ".join(process.info["cmdline"] or [])
     )
-
-
-class Calls:
-    """Connections to the guest, one after another, while this is entered; when each came about.
-
-    Not pings: where its translation is gone, the router answers those for the guest.
-    """
-
-    def __init__(self, address: str) -> None:
-        self.made: list[float] = []
-        self._address = (address, 80)
-        self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._run)
-
-    def __enter__(self) -> Calls:
-        self._thread.start()
-        eventually(lambda: self.made, "a connection")
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        self._stop.set()
-        self._thread.join()
-
-    def _run(self) -> None:
-        while not self._stop.wait(_PACE):
-            with suppress(OSError), socket.create_connection(self._address, _PATIENCE):
-                self.made.append(time.monotonic())
 
 
 def _delete_flows(scene: Scene) -> None:
@@ -211,6 +179,6 @@ def test_it_is_shown_and_put_back_and_the_guest_never_knew(
     assert scene.shown() == []
     assert scene.guest.run(BOOT) == scene.boot
     assert psutil.pid_exists(scene.qemu)
-    outage = max(after - before for before, after in pairwise(calls.made) if after > began)
+    outage = calls.outage(began)
     name = break_.__name__.strip("_").replace("_", " ")
     print(f"{name}: no connection for {outage:.2f} s;", *shown, sep="\n  ")

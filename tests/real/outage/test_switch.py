@@ -16,23 +16,28 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from itertools import count
+from pathlib import Path
 
 import pytest
 
 from backends.agent import run as run_agent
 from backends.cloud import Cloud
 from backends.errors import MachineFailed, QuarterdeckError
+from backends.lab.image import LabImage
+from backends.records.network import OWNER_DHCP
 from backends.services.network import NewSubnet
+from backends.services.port import PortView
 from backends.settings import dhcp_namespace
 from tests.real.firewall.station import inside, namespace_name
 from tests.real.lab import Lab, eventually, run
-from tests.real.outage.beat import Beat
-from tests.real.outage.cable import Cable
+from tests.real.outage.beat import Beat, Calls
+from tests.real.outage.cable import Cable, Tap
 from tests.real.switch import Switch
 
 # Seconds within which what the switch itself tells of is to be noticed, on a machine that others
 # use too; the agent's own sweep comes after ten.
 NOTICED = 8.0
+BOOT = "cat /proc/sys/kernel/random/boot_id"
 _PORTS = count(7200)
 
 
@@ -49,6 +54,12 @@ class Watched:
     @property
     def cloud(self) -> Cloud:
         return self.lab.cloud
+
+    @property
+    def dhcp(self) -> PortView:
+        """The port of the network's DHCP server."""
+        views = self.cloud.ports.list(network="net")
+        return next(each for each in views if each.port.device_owner == OWNER_DHCP)
 
     def hear(self, line: str) -> None:
         self.said.append((time.monotonic(), line))
@@ -191,6 +202,31 @@ def test_the_agent_notices_and_mends(watched: Watched, break_: Callable[[Watched
           sep="\n  ")  # fmt: skip
     assert beat.outage < (broken - began) + NOTICED
     assert took < NOTICED
+    (server,) = (address for _, address in watched.dhcp.addresses)
+    assert watched.one.pings(server), "what is in a namespace hangs on the switch again"
+
+
+@pytest.fixture
+def tap(watched: Watched, lab_image: LabImage, tmp_path: Path) -> Iterator[Tap]:
+    found = Tap(watched.one, watched.cloud.ports.create("net"), lab_image, tmp_path)
+    yield found
+    found.close()
+
+
+@pytest.mark.parametrize("break_", [_crash, _restart], ids=["crash", "restart"])
+def test_a_real_guest_goes_on(
+    watched: Watched, tap: Tap, break_: Callable[[Watched], None]
+) -> None:
+    """Its tap is QEMU's: the switch finds it again, and the guest never knew."""
+    ready = tap.guest.wait_for("lab: ready ") and tap.guest.wait_for("\n")
+    boot = tap.guest.run(BOOT)
+    with Calls(ready.split()[1], watched.one.namespace) as calls:
+        began = time.monotonic()
+        break_(watched)
+        broken = time.monotonic()
+        eventually(lambda: calls.made[-1] > broken, "a connection")
+    print(f"{break_.__name__.strip('_')}: no connection to it for {calls.outage(began):.2f} s")
+    assert tap.guest.run(BOOT) == boot
 
 
 def test_a_switch_that_is_away_is_told_of(watched: Watched) -> None:
