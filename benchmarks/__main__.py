@@ -7,7 +7,7 @@ import sys
 
 from backends.errors import QuarterdeckError
 
-NAMES = ("create", "listing", "command", "plan", "screen", "connections", "flows",
+NAMES = ("create", "imports", "listing", "command", "plan", "screen", "connections", "flows",
          "groups", "traffic")  # fmt: skip
 
 
