@@ -69,4 +69,5 @@ def _damaged(image: Image, records: Records) -> Problem:
 def _users(image: Image, records: Records) -> str:
     """Whose disks stand on it, as far as they were looked at."""
     names = sorted(each.name for each in records.instances.values() if each.base_id == image.id)
-    return f", and {', '.join(names)} stand on it" if names else ""
+    stand = "stands" if len(names) == 1 else "stand"
+    return f", and {', '.join(names)} {stand} on it" if names else ""

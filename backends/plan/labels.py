@@ -35,6 +35,7 @@ _LEFT_OUT = frozenset(
         "source_uid",
         "convert_to",
         "damaged",
+        "leaving_id",
         "verified_at",
         "absent",
         "leaving",

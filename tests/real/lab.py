@@ -27,6 +27,7 @@ from backends.records.network import OWNER_DHCP
 from backends.records.operation import Operation, OperationStep, Outcome
 from backends.records.tables import (
     FloatingIp,
+    Image,
     Instance,
     Network,
     Port,
@@ -277,6 +278,7 @@ def _names(session: Session) -> dict[str, str]:
     for kind, table in (
         ("network", Network),
         ("volume", Volume),
+        ("image", Image),
         ("instance", Instance),
         ("subnet", Subnet),
         ("router", Router),

@@ -17,9 +17,12 @@ from typing import Any
 
 import backends.context
 import backends.converge
+import backends.drivers.qemu_img.rebase
+import backends.drivers.qemu_img.transfer
 from backends.access import Access
 from backends.cloud import Cloud
 from backends.drivers.machine import Machine
+from backends.drivers.qemu_img.sandbox import Sandbox
 from backends.errors import QuarterdeckError
 from backends.hosts import LocalHost
 from backends.journal import Journal
@@ -41,6 +44,11 @@ _WATCHED: tuple[tuple[Any, str, str, int], ...] = (
     # Inside steps that are made of several changes.
     (LocalHost, "run", INSIDE, 1),
     (os, "replace", INSIDE, 1),
+    (os, "rename", INSIDE, 1),
+    (os, "link", INSIDE, 1),
+    (Sandbox, "run", INSIDE, 2),
+    (backends.drivers.qemu_img.transfer, "write_sparsely", INSIDE, 2),
+    (backends.drivers.qemu_img.rebase, "_follow", INSIDE, 0),
 )
 
 

@@ -1,0 +1,112 @@
+"""Killed at any point of an import, a conversion or a flattening, the next start ends it."""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+from collections.abc import Iterator
+from itertools import zip_longest
+from pathlib import Path
+
+import pytest
+
+from backends.services.instance import NewInstance
+from tests.real.lab import FLAVOR, IMAGE, Lab, run
+from tests.real.life.crasher import INSIDE
+from tests.real.life.scripts import INSTANCE, SCRIPTS, SOURCE
+from tests.real.life.test_crash import commit, crasher
+
+_SAMPLE = 1  # points of each script, between steps and inside them, in an ordinary run
+_PARTS = 6  # of the run of all points
+PAIRS = (("bring", "drop"), ("flatten", "rebase"))
+
+
+class Crashes:
+    """A cloud in which one script undoes the other, killed and finished in turn."""
+
+    def __init__(self, lab: Lab, pair: tuple[str, str]) -> None:
+        self.lab, self.pair = lab, pair
+        self.points: dict[str, list[str]] = {}
+        self.ends: dict[str, str] = {}
+        for script in pair:
+            done = crasher(lab, script)
+            assert done.returncode == 0, done.stderr
+            self.points[script] = done.stdout.splitlines()
+            lab.assert_in_order()
+            self.ends[script] = self.shape()
+
+    def shape(self) -> str:
+        """Also that no byte is another: what disks hold is hashed."""
+        disks = []
+        for disk in sorted(self.lab.state.glob("instances/*/disk*.qcow2")):
+            out = disk.with_name("out")
+            run("qemu-img", "convert", "-f", "qcow2", "-O", "qcow2", str(disk), str(out))
+            disks.append(run("sha256sum", str(out)).split()[0])
+            out.unlink()
+        return "\n".join([self.lab.shape(), *disks])
+
+    def kill(self, script: str, point: int) -> None:
+        died = crasher(self.lab, script, str(point))
+        where = f"{script} killed at {point}: {self.points[script][point]}"
+        assert died.returncode == -signal.SIGKILL, f"{where}: {died.stdout}{died.stderr}"
+        cloud = self.lab.reopen()
+        cloud.drift.recover()
+        try:
+            self.lab.assert_in_order()
+            assert self.leftovers() == [], "something partial is left"
+            SCRIPTS[script](cloud)
+            self.lab.assert_in_order()
+            assert self.shape() == self.ends[script]
+        except AssertionError as error:
+            raise AssertionError(f"{where}: {error}") from error
+
+    def leftovers(self) -> list[Path]:
+        return [*self.lab.state.glob("images/.*"), *self.lab.state.glob("instances/*/.*")]
+
+    def take_turns(self, *, inside: bool, most: int | None = None, part: int = 0) -> None:
+        chosen = []
+        for script in self.pair:
+            points = enumerate(self.points[script])
+            found = [number for number, text in points if (INSIDE in text) is inside]
+            chance = random.Random(commit())
+            some = chance.sample(found, min(most or 0, len(found)))
+            chosen.append(found[part::_PARTS] if most is None else some)
+        for turn in zip_longest(*chosen):
+            for script, point in zip(self.pair, turn, strict=True):
+                if point is None:
+                    SCRIPTS[script](self.lab.cloud)
+                else:
+                    self.kill(script, point)
+
+
+@pytest.fixture(scope="module")
+def ready(shared_lab: Lab, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
+    """A source of images, and an instance that is off and has written something."""
+    folder = tmp_path_factory.mktemp("source")
+    raw, source = folder / "raw", folder / "source.qcow2"
+    raw.write_bytes(os.urandom(6 << 20) + bytes(10 << 20))
+    run("qemu-img", "convert", "-f", "raw", "-O", "qcow2", str(raw), str(source))
+    os.environ[SOURCE] = str(source)
+    cloud = shared_lab.cloud
+    instance = cloud.instances.create(NewInstance(INSTANCE, FLAVOR, IMAGE, ()))
+    cloud.instances.stop(instance.id)
+    disk = next(shared_lab.state.glob(f"instances/{instance.id}/disk*.qcow2"))
+    run("qemu-io", "-f", "qcow2", "-c", "write -P 0x5a 100M 1M", str(disk))
+    yield shared_lab
+    del os.environ[SOURCE]
+
+
+@pytest.mark.parametrize("pair", PAIRS, ids="-".join)
+def test_a_sample_of_points_that_changes_with_the_commit(ready: Lab, pair: tuple[str, str]) -> None:
+    crashes = Crashes(ready, pair)
+    for inside in (False, True):
+        crashes.take_turns(inside=inside, most=_SAMPLE)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("pair", PAIRS, ids="-".join)
+@pytest.mark.parametrize("part", range(_PARTS))
+@pytest.mark.parametrize("inside", [False, True], ids=["between", "inside"])
+def test_every_point(ready: Lab, pair: tuple[str, str], inside: bool, part: int) -> None:
+    Crashes(ready, pair).take_turns(inside=inside, part=part)
