@@ -179,6 +179,13 @@ def _volume_gone(session: Session, id_: str, machine: Machine) -> None:
     session.execute(delete(Volume).where(col(Volume.id) == id_))
 
 
+def _backup_gone(session: Session, id_: str, machine: Machine) -> None:
+    # What stood on it goes with it, in whatever order.
+    standing = update(VolumeBackup).where(col(VolumeBackup.parent_id) == id_)
+    session.execute(standing.values(parent_id=None))
+    session.execute(delete(VolumeBackup).where(col(VolumeBackup.id) == id_))
+
+
 def _row_gone(table: Any) -> _Handler:
     def gone(session: Session, id_: str, machine: Machine) -> None:
         session.execute(delete(table).where(col(table.id) == id_))
@@ -217,6 +224,6 @@ _REMOVED: dict[Kind, _Handler] = {
     Kind.POOL: _row_gone(StoragePool),
     Kind.VOLUME: _volume_gone,
     Kind.SNAPSHOT: _row_gone(VolumeSnapshot),
-    Kind.BACKUP: _row_gone(VolumeBackup),
+    Kind.BACKUP: _backup_gone,
     Kind.INSTANCE: _instance_gone,
 }

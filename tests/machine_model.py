@@ -36,7 +36,7 @@ from backends.drivers.qemu_img.steps import (
 )
 from backends.drivers.step import Step
 from backends.drivers.volumes.facts import VolumeFact
-from backends.drivers.volumes.steps import CreateVolume, LabelVolume, RemoveVolume
+from backends.drivers.volumes.steps import CreateVolume, ExtendVolume, LabelVolume, RemoveVolume
 from backends.plan.converge import plan, record_of
 from backends.plan.plan import FollowGuest, Plan, UnitPlan
 from backends.records.instance import Power
@@ -177,6 +177,8 @@ class Model:
                 self.volumes[id_] = replace(self.volumes[id_], label=label)
             case RemoveVolume(id_):
                 self.volumes.pop(id_, None)
+            case ExtendVolume(id_, _, size):
+                self.volumes[id_] = replace(self.volumes[id_], size=size)
             case _:
                 return False
         return True

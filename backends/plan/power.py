@@ -4,7 +4,7 @@
 |-----------|-------------------------|----------------------------------------------------------|
 | any       | shut off by its guest   | the record follows, unless a newer start was asked for   |
 | running   | shut off, saved, killed | started (also after a reboot of the host)                |
-| running   | paused                  | resumed; by a disk error: told, resumed by a hard reboot |
+| running   | paused                  | resumed; by a disk error: tried, told while it fails     |
 | running   | running                 | reset or rebooted where a newer generation was asked for |
 | stopped   | running, paused         | shut down                                                |
 | paused    | running                 | paused; one that is off is started and paused            |
@@ -19,6 +19,7 @@ from backends.drivers.libvirt.steps import (
     RebootDomain,
     ResetDomain,
     ResumeDomain,
+    RetryDomain,
     SaveDomain,
     ShutDownDomain,
     StartDomain,
@@ -48,10 +49,9 @@ def plan(instance: Instance, fact: DomainFact | None) -> tuple[list[Step], list[
         return [_start(instance)], []
     assert fact is not None
     if state is State.PAUSED:
-        # Resumed by itself it would only pause again, so it waits for a newer generation.
         if fact.reason is Reason.IO_ERROR and fact.hard_reboots >= instance.boots:
-            text = f"a disk of {instance.name} failed or is full; make space, then reboot it hard"
-            return [], [Problem("instance.disk.error", text)]
+            # What it could not write it writes again: nothing is lost, once there is space.
+            return [RetryDomain(instance.id)], []
         return [ResumeDomain(instance.id), *_reboots(instance, fact)], []
     return _reboots(instance, fact), []
 

@@ -103,6 +103,8 @@ class Pools(Service):
         if new.ratio is None and new.driver in THIN:
             ratio = storage.THIN_RATIO
         values = {**new._asdict(), "ratio": _ratio(ratio)}
+        if new.driver == FILE:
+            self._check_passable(PurePosixPath(new.place))
         fact = self.context.machine.volumes.pool_facts([storage.value_of(StoragePool(**values))])
         if error := fact[new.name].error:
             raise Refused("pool.unreachable", f"pool {new.name}: {error}")
@@ -151,6 +153,15 @@ class Pools(Service):
                 change.touch(*doom(change.session, unit))
 
         self.context.perform("pool.delete", act)
+
+    def _check_passable(self, folder: PurePosixPath) -> None:
+        """QEMU runs as a user of its own, which has to get to the files."""
+        for each in (folder, *folder.parents):
+            argv = ["stat", "--format=%a", str(each)]
+            found = self.context.machine.host.run(argv, reads=True, check=False)
+            if found.status == 0 and not int(found.stdout, 8) & 1:
+                text = f"QEMU's user cannot pass through {each}; chmod o+x it, or take another"
+                raise Refused("pool.place", text)
 
 
 def _check(new: NewPool) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from sqlalchemy import func
@@ -63,7 +64,7 @@ def check_room(context: Context, session: Session, pool: StoragePool, more: int)
     fact = context.machine.volumes.pool_facts([value_of(pool)])[pool.name]
     if fact.error:
         raise Refused("pool.unreachable", f"pool {pool.name}: {fact.error}")
-    most = int(fact.size * pool.ratio) // GIB
+    most = math.ceil(fact.size * pool.ratio / GIB)
     used = promised(session, pool.name)
     if used + more > most:
         raise Refused(

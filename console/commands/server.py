@@ -70,7 +70,9 @@ def set_(job: Job) -> None:
 
 def add_volume(job: Job) -> Fields:
     args = job.args
-    row = job.cloud.volumes.attach(args.volume, args.name, device=args.device)
+    row = job.cloud.volumes.attach(
+        args.volume, args.name, device=args.device, read_only=args.mode == "ro"
+    )
     return Fields(
         {
             "Server ID": row.instance_id,
@@ -171,7 +173,8 @@ COMMANDS = (
     Command(
         "server add volume", add_volume, "Attach a volume, to a running instance too.",
         (name("SERVER"), arg("volume", metavar="VOLUME", help="the volume (name or id)"),
-         arg("--device", metavar="/dev/vdX", help="where, as a hint")),
+         arg("--device", metavar="/dev/vdX", help="where, as a hint"),
+         arg("--mode", choices=("rw", "ro"), default="rw", help="ro: it may not write to it")),
         "server add volume selfservice-instance volume1 --device /dev/vdb", "fields", writes=True,
     ),
     Command(

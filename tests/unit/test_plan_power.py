@@ -12,6 +12,7 @@ from backends.drivers.libvirt.steps import (
     RebootDomain,
     ResetDomain,
     ResumeDomain,
+    RetryDomain,
     SaveDomain,
     ShutDownDomain,
     StartDomain,
@@ -108,10 +109,9 @@ def test_a_start_that_is_newer_than_the_shutdown_wins_over_the_guest() -> None:
     assert power.plan(wanted(RUNNING), shut_down_before) == ([START], [])
 
 
-def test_a_disk_error_is_told_and_not_resumed() -> None:
-    steps, (problem,) = power.plan(wanted(RUNNING), found(State.PAUSED, Reason.IO_ERROR))
-    assert steps == []
-    assert problem.code == "instance.disk.error"
+def test_after_a_disk_error_the_disk_is_tried_again() -> None:
+    paused = found(State.PAUSED, Reason.IO_ERROR)
+    assert power.plan(wanted(RUNNING), paused) == ([RetryDomain(ID)], [])
 
 
 def test_a_hard_reboot_goes_on_after_a_disk_error() -> None:

@@ -39,6 +39,7 @@ class LibvirtDriver:
         steps.DestroyDomain,
         steps.PauseDomain,
         steps.ResumeDomain,
+        steps.RetryDomain,
         steps.SaveDomain,
         steps.RebootDomain,
         steps.ResetDomain,
@@ -142,6 +143,8 @@ class LibvirtDriver:
                 self._power.pause(domain_id)
             case steps.ResumeDomain(domain_id):
                 self._power.resume(domain_id)
+            case steps.RetryDomain(domain_id):
+                self._power.retry(domain_id)
             case steps.SaveDomain(domain_id):
                 self._power.save(domain_id)
             case steps.RebootDomain(domain_id, generation):

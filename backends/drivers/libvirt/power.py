@@ -6,13 +6,15 @@ import contextlib
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 from backends.drivers.libvirt import ownership
 from backends.drivers.libvirt.connection import Connection
-from backends.drivers.libvirt.facts import State
+from backends.drivers.libvirt.facts import Reason, State
 from backends.drivers.libvirt.states import translate
 from backends.drivers.step import Progress
+from backends.errors import MachineFailed
 
 if TYPE_CHECKING:
     import libvirt
@@ -20,6 +22,8 @@ if TYPE_CHECKING:
 # A guest that is still booting misses the button, so it is pressed again.
 _PRESS_AGAIN = 5.0
 _POLL = 0.1
+# How soon a disk that still fails stops a guest again, in seconds.
+_RETRY = 1.0
 # Writing a guest's memory to disk, or reading it back.
 _MEMORY_DEADLINE = 900.0
 
@@ -98,6 +102,20 @@ class Power:
 
         self._on(domain_id, work)
 
+    def retry(self, domain_id: str) -> None:
+        """Resume it after a disk error, and see whether it goes on.
+
+        Raises MachineFailed `instance.disk.error` where it stops at once again.
+        """
+        self.resume(domain_id)
+        end = time.monotonic() + _RETRY
+        while time.monotonic() < end:
+            time.sleep(_POLL)
+            title = self._connection.call(partial(_stuck, domain_id, self._cloud))
+            if title is not None:
+                text = f"a disk of {title} failed or is full; make space, then start it"
+                raise MachineFailed("instance.disk.error", text)
+
     def save(self, domain_id: str) -> None:
         """Managed save. It runs when it is restored, though it was paused before."""
 
@@ -150,6 +168,17 @@ class Power:
             return domain is not None and bool(domain.isActive())
 
         return self._connection.call(work)
+
+
+def _stuck(domain_id: str, cloud: str, connection: libvirt.virConnect) -> str | None:
+    """The title of a domain that is paused by a disk error; None for any other."""
+    import libvirt
+
+    domain = ownership.get_own(connection, domain_id, cloud)
+    state, reason = domain.state()
+    if translate(state, reason, saved=False) != (State.PAUSED, Reason.IO_ERROR):
+        return None
+    return str(domain.metadata(libvirt.VIR_DOMAIN_METADATA_TITLE, None))
 
 
 def _press_power_button(domain: libvirt.virDomain) -> None:

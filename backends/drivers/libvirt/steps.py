@@ -92,6 +92,17 @@ class ResumeDomain:
 
 
 @dataclass(frozen=True, slots=True)
+class RetryDomain:
+    """Let a domain go on whose disk failed or was full: it writes again what it could not."""
+
+    id: str
+
+    @property
+    def text(self) -> str:
+        return f"let domain {self.id} try its disk again"
+
+
+@dataclass(frozen=True, slots=True)
 class SaveDomain:
     """Write its memory to disk and end it (managed save)."""
 
