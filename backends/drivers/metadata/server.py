@@ -23,8 +23,11 @@ import socket
 import struct
 import sys
 import time
-from dataclasses import dataclass, field
-from typing import Any
+
+# Without `dataclasses` and `typing` it takes half the memory; there may be a hundred of it.
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 ADDRESS, ADDRESS6, PORT = "169.254.169.254", "fe80::a9fe:a9fe", 80
 # Debian keeps these numbers for nobody (Debian Policy, 9.2.2), and systemd gives them to nobody.
@@ -86,26 +89,30 @@ def answer(status: int, body: str, target: str, *, head: bool) -> bytes:
     return "\r\n".join(lines).encode() + (b"" if head else data)
 
 
-@dataclass
 class Connection:
     """A guest that asks. `interface` is where it came in, empty where that is no one's business."""
 
-    socket: socket.socket
-    interface: str
-    address: str
-    ends: float
-    asked: bytes = b""
-    left: bytes = b""
+    __slots__ = ("address", "asked", "ends", "interface", "left", "socket")
+
+    def __init__(
+        self, accepted: socket.socket, interface: str, address: str, ends: float, asked: bytes = b""
+    ) -> None:
+        self.socket = accepted
+        self.interface = interface
+        self.address = address
+        self.ends = ends
+        self.asked = asked
+        self.left = b""
 
 
-@dataclass
 class Server:
     """Guests' files, as they were last read, and who is connected. `log` is a descriptor."""
 
-    log: int
-    connections: dict[int, Connection] = field(default_factory=dict)
-    files: dict[str, tuple[tuple[int, int], dict[str, Any]]] = field(default_factory=dict)
-    selector: selectors.BaseSelector = field(default_factory=selectors.DefaultSelector)
+    def __init__(self, log: int) -> None:
+        self.log = log
+        self.connections: dict[int, Connection] = {}
+        self.files: dict[str, tuple[tuple[int, int], dict[str, Any]]] = {}
+        self.selector = selectors.DefaultSelector()
 
     def serve(self, *listeners: socket.socket) -> None:
         """For ever."""
