@@ -91,7 +91,7 @@ class Describe(TextPanel):
         """Its sections, as lines."""
         from console.screens.sections import sections
 
-        return list(_lines(sections(cloud, self.noun, self.id_)))
+        return list(as_lines(sections(cloud, self.noun, self.id_)))
 
 
 class Yaml(TextPanel):
@@ -216,7 +216,8 @@ def _ago(at: float) -> str:
     return said if said == "now" else f"{said} ago"
 
 
-def _lines(found: Iterable[tuple[str, Sequence[tuple[str, str, str]]]]) -> Iterable[TextLine]:
+def as_lines(found: Iterable[tuple[str, Sequence[tuple[str, str, str]]]]) -> Iterable[TextLine]:
+    """Sections as lines: titles, and labels with what is said."""
     for title, rows in found:
         yield plain_line("")
         yield plain_line(f" {title}", "strong")

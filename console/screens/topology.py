@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from textual.app import ComposeResult
+from textual.message import Message
+from textual.timer import Timer
 
-from backends.errors import Refused
+from backends.errors import QuarterdeckError, Refused
 from backends.inspect import rates
 from backends.inspect.topology import INSTANCE, NETWORK, ROUTER, Node, Topology
 from backends.settings import router_namespace
 from console.beside import beside
 from console.screens.panel import Panel
-from console.widgets.lines import Lines, plain_line
+from console.widgets.lines import Lines, TextLine, plain_line
 from console.widgets.rails import FLOWS, draw
 
 if TYPE_CHECKING:
-    from textual.message import Message
-
     from backends.cloud import Cloud
 
 _EMPTY = " no networks and no instances here; 6 and then c creates a network"
@@ -26,9 +27,20 @@ _EMPTY = " no networks and no instances here; 6 and then c creates a network"
 _ENDINGS = {".svg": "svg", ".mmd": "mermaid", ".dot": "dot", ".gv": "dot", ".txt": "text"}
 
 
+# From so many columns on there is room beside the picture, for what is under the cursor.
+_WIDE = 140
+# Seconds that the cursor rests before what is under it is looked up.
+_REST = 0.2
+
+
 class TopologyPanel(Panel):
     """Networks and routers as rails, instances on them. Enter opens, or unfolds."""
 
+    DEFAULT_CSS = """
+    TopologyPanel { layout: horizontal; }
+    TopologyPanel Lines { width: 1fr; }
+    TopologyPanel .aside { width: 68; border-left: solid $border-blurred; display: none; }
+    """
     slug = "topology"
     heading = "Topology"
     topics = frozenset({"records", "domains", "switch"})
@@ -37,9 +49,22 @@ class TopologyPanel(Panel):
     class Counted(Panel.Loaded):
         """The interfaces' counters (from a thread)."""
 
+    class Told(Message):
+        """What is said of the thing with a key (from a thread)."""
+
+        def __init__(self, key: str, lines: list[TextLine]) -> None:
+            super().__init__()
+            self.key = key
+            self.lines = lines
+
     def __init__(self) -> None:
         super().__init__()
         self.text = Lines(cursor=True)
+        self.aside = Lines()
+        self.aside.can_focus = False
+        self.aside.add_class("aside")
+        self._told = ""
+        self._resting_on: Timer | None = None
         self._found = Topology()
         self._projects: dict[str, str] = {}
         self._zoom = ""
@@ -50,8 +75,49 @@ class TopologyPanel(Panel):
         self._counting = False
 
     def compose(self) -> ComposeResult:
-        """Only the drawing."""
+        """The drawing, and in a wide terminal what is under the cursor."""
         yield self.text
+        yield self.aside
+
+    def on_resize(self) -> None:
+        """The room there is decides what is beside the drawing."""
+        self.aside.styles.display = "block" if self.size.width >= _WIDE else "none"
+        self._look()
+
+    def on_lines_moved(self, message: Lines.Moved) -> None:
+        """Another thing is under the cursor."""
+        message.stop()
+        self._look()
+
+    def _look(self) -> None:
+        """Tell of what is under the cursor, once it rests there."""
+        if self._resting_on is not None:
+            self._resting_on.stop()
+        if self.aside.display and self.desk.cloud is not None and self._node is not None:
+            self._resting_on = self.set_timer(_REST, self._ask)
+
+    def _ask(self) -> None:
+        node, cloud = self._node, self.desk.cloud
+        if node is not None and cloud is not None:
+            beside(self, partial(self._tell_of, cloud, node, self.text.key))
+
+    def _tell_of(self, cloud: Cloud, node: Node, key: str) -> Message:
+        from console.screens.describe import as_lines
+        from console.screens.sections import sections
+
+        try:
+            return self.Told(key, list(as_lines(sections(cloud, node.kind, node.id))))
+        except QuarterdeckError as error:
+            return self.Told(key, [plain_line(f" {error}", "bad")])
+
+    def on_topology_panel_told(self, message: Told) -> None:
+        """Show it, unless the cursor went on meanwhile."""
+        message.stop()
+        if message.key == self.text.key:
+            if message.key != self._told:
+                self.aside.action_jump(0)
+            self._told = message.key
+            self.aside.update(message.lines)
 
     def load(self, cloud: Cloud) -> Any:
         """The topology and the projects' names."""
@@ -62,6 +128,7 @@ class TopologyPanel(Panel):
         """Draw it."""
         self._found, self._projects = found
         self._draw()
+        self._look()
 
     @property
     def shown_part(self) -> Topology:

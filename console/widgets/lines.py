@@ -47,6 +47,9 @@ class Lines(ScrollView, can_focus=True):
             super().__init__()
             self.key = key
 
+    class Moved(Message):
+        """Another key is under the cursor."""
+
     def __init__(self, *, cursor: bool = False) -> None:
         super().__init__()
         self.lines: Sequence[TextLine] = ()
@@ -152,8 +155,10 @@ class Lines(ScrollView, can_focus=True):
                 self.action_open()
 
     def _move_to(self, row: int) -> None:
-        before = self._cursor
+        before, key = self._cursor, self.key
         self._cursor = max(0, min(row, len(self.lines) - 1))
+        if self.key != key:
+            self.post_message(self.Moved())
         for each in {before, self._cursor}:
             self.refresh_line(each)
         self._into_view()
@@ -166,13 +171,13 @@ class Lines(ScrollView, can_focus=True):
             self.scroll_to(y=self._cursor - height + 1, animate=False)
 
     def _keep_cursor(self, old: Sequence[TextLine]) -> None:
-        """The cursor stays on the line it was on, known by its key."""
+        """The cursor stays on the line it was on, known by its key; several may have one."""
         was = self._at(old, self._cursor)
         if was is not None and was.key:
-            for row, line in enumerate(self.lines):
-                if line.key == was.key:
-                    self._cursor = row
-                    return
+            same = [row for row, line in enumerate(self.lines) if line.key == was.key]
+            if same:
+                self._cursor = min(same, key=lambda row: abs(row - self._cursor))
+                return
         self._cursor = max(0, min(self._cursor, len(self.lines) - 1))
 
     @staticmethod

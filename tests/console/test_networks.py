@@ -30,6 +30,7 @@ from console.app import Quarterdeck
 from console.screens.confirm import ConfirmPlan
 from console.screens.describe import Describe
 from console.widgets.form import Form
+from console.widgets.lines import Lines, TextLine
 
 Maker = Callable[..., Quarterdeck]
 PUBLIC, GATE, LENT = (f"2000000{n}-0000-4000-8000-000000000000" for n in range(3))
@@ -179,6 +180,41 @@ async def test_the_topology_is_drawn_zoomed_and_written(
             await pilot.press("enter")
             await until(pilot, lambda wanted=wanted: wanted in line(app, "message"))
         assert "등대" in picture.read_text(encoding="utf-8")
+
+
+async def test_in_a_wide_terminal_what_is_under_the_cursor_stands_beside_the_topology(
+    deck: Maker, paper: recorded.Recorded, cloud: Cloud
+) -> None:
+    app = deck(paper, cloud)
+    async with app.run_test(size=(200, 50)) as pilot:
+        await pilot.press("3")
+        await until(
+            pilot, lambda: "external network" not in screen(app) and "public" in screen(app)
+        )
+        await pilot.press(*["down"] * 2)
+        await until(pilot, lambda: "Interfaces" in screen(app))
+        assert "Router" in screen(app)
+        await pilot.press("end", "up", "up")
+        await until(pilot, lambda: " Domain" in screen(app))
+        await pilot.resize_terminal(80, 24)
+        await until(pilot, lambda: " Domain" not in screen(app))
+
+
+async def test_the_cursor_stays_on_its_line_when_the_lines_are_drawn_anew(
+    deck: Maker, paper: recorded.Recorded, cloud: Cloud
+) -> None:
+    lines = [TextLine(((text, ""),), "same") for text in ("head", "first", "second")]
+    app = deck(paper, cloud)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await until(pilot, lambda: app.panel.fresh_at is not None)
+        text = Lines(cursor=True)
+        await app.mount(text)
+        text.update(lines)
+        text.action_move(2)
+        text.update([*lines[:2], TextLine((("changed", ""),), "same")])
+        assert text._cursor == 2
+        text.update([TextLine((("above", ""),), "other"), *lines])
+        assert text.key == "same"
 
 
 async def test_orphans_are_asked_about_with_their_steps(
