@@ -316,6 +316,16 @@ _verb(
     hint=True,
 )
 
+_form("host.edit", "e", "Change", "edit")
+_verb(
+    "host.delete",
+    "ctrl+d",
+    "Forget",
+    lambda cloud, ids: cloud.hosts.delete(ids[0]),
+    dangerous=True,
+    hint=True,
+)
+
 _form("flavor.create", "c", "Create", "create")
 _verb(
     "flavor.delete",

@@ -50,6 +50,7 @@ PANELS = (
     Entry("qos-policies", "QoS policies", "QoS", "qos_policies", "QosPolicies",
           ("q", "qos", "limits", "policies")),
     Entry("trunks", "Trunks", "Trunk", "trunks", "Trunks", ("tr", "trunk", "subports", "vlans")),
+    Entry("hosts", "Hosts", "Hosts", "hosts", "Hosts", ("h", "host", "tunnels", "vxlan")),
     Entry("users", "Users", "Users", "people", "Users", ("u", "user")),
     Entry("keypairs", "Key pairs", "Keys", "people", "KeyPairs", ("k", "key", "keys", "keypair")),
 )  # fmt: skip

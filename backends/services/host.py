@@ -61,14 +61,14 @@ class Hosts(Service):
                 for row, link in ((each, wanted.get(each.name)) for each in records.hosts.values())
             ]
 
-    def show(self, name: str) -> HostView:
+    def show(self, ref: str) -> HostView:
         """One host by name. Raises NotFound `host.not_found`."""
-        found = [each for each in self.list() if each.row.name == name]
+        found = [each for each in self.list() if each.row.name == ref]
         if not found:
-            raise _unknown(name)
+            raise _unknown(ref)
         return found[0]
 
-    def set(self, name: str, *, tunnel_address: str | None = None) -> HostRecord:
+    def set(self, ref: str, *, tunnel_address: str | None = None) -> HostRecord:
         """Say by which address the other hosts reach it; an empty one ends its tunnels.
 
         What passes there is read from the interface that has the address, on the host itself.
@@ -79,43 +79,43 @@ class Hosts(Service):
         address, mtu = "", 0
         if tunnel_address:
             address = _good_address(tunnel_address)
-            if name == settings.host:
+            if ref == settings.host:
                 mtu = self._interface(address).mtu
 
         def act(change: Change) -> HostRecord:
             session = change.session
-            row = self._require(session, name)
-            if address and name != settings.host:
-                text = f"an address is checked on the machine that has it: run this on {name}"
+            row = self._require(session, ref)
+            if address and ref != settings.host:
+                text = f"an address is checked on the machine that has it: run this on {ref}"
                 raise Refused("host.elsewhere", text)
             if address:
-                _check_peers(session, name, address)
+                _check_peers(session, ref, address)
                 check_leaves(session, mtu - OVERHEAD[ipaddress.ip_address(address).version])
             if tunnel_address is not None:
                 row.tunnel_address, row.underlay_mtu = address, mtu
             unit = Unit(Kind.HOST, settings.host)
-            change.about(unit, name)
+            change.about(unit, ref)
             change.touch(unit)
             return row
 
         return self.context.perform("host.set", act)
 
-    def delete(self, name: str) -> None:
+    def delete(self, ref: str) -> None:
         """Let a host go that nothing is on. Raises Refused `host.in_use`, `host.here`."""
         self.caller.require_cloud_admin("remove a host")
 
         def act(change: Change) -> None:
             session = change.session
-            row = self._require(session, name)
-            if name == self.context.settings.host:
+            row = self._require(session, ref)
+            if ref == self.context.settings.host:
                 raise Refused("host.here", "this host runs the command; run it on another one")
-            held = _held(session, name)
+            held = _held(session, ref)
             if held:
-                raise Refused("host.in_use", f"host {name} still has {', '.join(held)}")
-            session.execute(delete(LocalVlan).where(col(LocalVlan.host) == name))
+                raise Refused("host.in_use", f"host {ref} still has {', '.join(held)}")
+            session.execute(delete(LocalVlan).where(col(LocalVlan.host) == ref))
             session.delete(row)
             unit = Unit(Kind.HOST, self.context.settings.host)
-            change.about(unit, name)
+            change.about(unit, ref)
             change.touch(unit)
 
         self.context.perform("host.delete", act)

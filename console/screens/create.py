@@ -8,6 +8,7 @@ from backends.cloud import Cloud
 from backends.errors import Usage
 from console.screens.forms.addressing import AddressGroupForm, SubnetPoolForm
 from console.screens.forms.compute import FlavorForm, InstanceForm, KeyPairForm
+from console.screens.forms.edit_host import HostEdit
 from console.screens.forms.edit_network import (
     FloatingIpEdit,
     NetworkEdit,
@@ -58,6 +59,7 @@ FORMS: dict[str, type[Form]] = {
     "subnet_pool edit": SubnetPoolEdit,
     "flavor": FlavorForm,
     "image": ImageForm,
+    "host edit": HostEdit,
     "instance": InstanceForm,
     "instance capture": CaptureForm,
     "instance plug": PlugForm,

@@ -151,6 +151,7 @@ def record_of(cloud: Cloud, noun: str, id_: str) -> Any:
         "port": lambda: cloud.ports.show(id_).port,
         "flavor": lambda: cloud.flavors.show(id_),
         "keypair": lambda: cloud.keypairs.show(id_),
+        "host": lambda: cloud.hosts.show(id_).row,
         "router": lambda: cloud.routers.show(id_).router,
         "floating_ip": lambda: cloud.floating_ips.show(id_),
         "security_group": lambda: cloud.security_groups.show(id_),

@@ -68,7 +68,33 @@ def _orphan(cloud: Cloud, ref: str) -> Iterator[Section]:
     yield "To remove it", [("", step.text, "") for step in found.steps]
 
 
-def _host(cloud: Cloud, id_: str, kind: str = "host") -> Iterator[Section]:
+def _machine(cloud: Cloud, name: str) -> Iterator[Section]:
+    """A host, as this one sees it; what differs on it is known on itself."""
+    if not cloud.caller.admin:
+        yield from _host(cloud, name, "host")
+        return
+    found = cloud.hosts.show(name)
+    bad = found.state not in ("up", "linked", "apart", "no tunnel address")
+    seen = "never" if found.seen is None else f"{words.duration(found.seen)} ago"
+    yield (
+        "Host",
+        [
+            ("name", name, ""),
+            ("state", found.state, "bad" if bad else ""),
+            ("tunnel address", found.row.tunnel_address or "none", ""),
+            ("underlay MTU", f"{found.row.underlay_mtu or ''}", ""),
+            ("tunnel from here", found.tunnel or "none", ""),
+            ("instances", str(found.instances), ""),
+            ("networks", str(found.networks), ""),
+            ("last seen", seen, ""),
+            ("age", words.age(found.row.created_at), ""),
+        ],
+    )
+    if found.is_here:
+        yield from list(_host(cloud, name, "host"))[1:]
+
+
+def _host(cloud: Cloud, id_: str, kind: str) -> Iterator[Section]:
     yield kind.capitalize(), [("name", cloud.settings.host, "")]
     yield "Should be and is", _differences(cloud, kind, id_)
     yield "Operations", _operations(cloud, f"{kind}:{id_}")
@@ -76,7 +102,7 @@ def _host(cloud: Cloud, id_: str, kind: str = "host") -> Iterator[Section]:
 
 _NO_RECORD: dict[str, Callable[[Cloud, str], Iterator[Section]]] = {
     "orphan": _orphan,
-    "host": _host,
+    "host": _machine,
     "firewall": lambda cloud, id_: _host(cloud, id_, "firewall"),
 }
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -118,6 +119,7 @@ def furnish(lab: Lab, folder: Path) -> Cloud:
 SOURCES: dict[str, str] = {}
 _REFS = {
     "flavors": FLAVOR, "images": "spare", "instances": "anchor", "keypairs": "key",
+    "hosts": os.uname().nodename,
     "networks": "net", "ports": "plug", "routers": "gate", "security_groups": "web",
     "address_groups": "offices", "subnet_pools": "ranges",
     "qos": "slow", "trunks": "stack", "volumes": "cargo",
