@@ -32,6 +32,7 @@ def create(job: Job) -> Fields:
         mac=args.mac,
         groups=_groups(args.groups, args.no_groups),
         qos_policy=args.qos_policy,
+        host=args.host or "",
         dns_name=args.dns_name or "",
         options=dhcp_option.parse(args.options),
     )
@@ -95,6 +96,7 @@ def set_(job: Job) -> None:
         port_security=args.port_security,
         admin_state_up=args.up,
         qos_policy=args.qos_policy,
+        host=args.host,
         dns_name=args.dns_name,
         options=dhcp_option.parse(args.options) if args.options else None,
     )
@@ -227,13 +229,15 @@ _ALLOWED = arg("--allowed-address", dest="allowed", action="append", default=[],
                metavar="ip-address=A[,mac-address=M]",
                help="an address or prefix it may have beside its own (repeat)")  # fmt: skip
 
+_HOST = arg("--host", metavar="HOST", help="where something is plugged into it by hand (admin)")
+
 COMMANDS = (
     Command(
         "port create", create, "Make a free port.",
         (arg("name", metavar="NAME"),
          arg("--network", required=True, help="its network (name or id)"),
          _FIXED,
-         arg("--mac-address", dest="mac", metavar="MAC", help="its MAC address"),
+         arg("--mac-address", dest="mac", metavar="MAC", help="its MAC address"), _HOST,
          _GROUPS, _NO_GROUPS, _QOS, _DNS_NAME, dhcp_option.option(), PROJECT),
         "port create --network selfservice --fixed-ip ip-address=172.16.1.20 web", "fields",
         writes=True,
@@ -252,7 +256,7 @@ COMMANDS = (
     Command("port show", show, "Show a port.", (name("PORT"),), shows="fields"),
     Command(
         "port set", set_, "Change a port: its name, groups, addresses, filter and state.",
-        (name("PORT"), arg("--name", dest="new_name", help="a new name"), _FIXED,
+        (name("PORT"), arg("--name", dest="new_name", help="a new name"), _HOST, _FIXED,
          arg("--no-fixed-ip", dest="no_fixed", action="store_true",
              help="none but those that are given here"), _GROUPS, _NO_GROUPS,
          _QOS, _NO_QOS, _ALLOWED, _DNS_NAME, dhcp_option.option(),
