@@ -132,6 +132,13 @@ _form("instance.rebuild", "f", "Rebuild", "rebuild", hint=False)
 _form("instance.rescue", "m", "Rescue", "rescue", hint=False)
 _form("instance.plug", "a", "Plug in", "plug", hint=False)
 _form("instance.unplug", "x", "Unplug", "unplug", hint=False)
+_verb(
+    "instance.flatten",
+    "k",
+    "Flatten",
+    lambda cloud, ids: cloud.chains.flatten(ids[0]),
+    dangerous=True,
+)
 _form("instance.shelve", "h", "Shelve", "shelve", hint=False)
 _verb(
     "instance.delete",
@@ -163,6 +170,13 @@ _verb(
 
 _form("image.create", "c", "Create", "create")
 _form("image.rename", "e", "Rename", "rename")
+_view("image.tree", "t", "Tree", "show_tree")
+_verb("image.verify", "v", "Verify", lambda cloud, ids: cloud.images.verify(ids[0]), hint=True)
+_form("image.convert", "f", "Convert", "convert", hint=False)
+_form("image.repair", "r", "Repair", "repair", hint=False)
+_form("image.save", "w", "Save to file", "save", hint=False)
+_form("image.active", "a", "Deactivate", "switch_active", hint=False)
+_form("image.cancel", "x", "Cancel", "cancel_work", hint=False)
 _verb(
     "image.delete",
     "ctrl+d",

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import BinaryIO
+from typing import BinaryIO, NamedTuple
 
+from sqlalchemy import func
 from sqlmodel import col, select
 
 from backends.context import Change
 from backends.doom import doom
 from backends.drivers.qemu_img.steps import UPLOAD
 from backends.errors import Refused
+from backends.journal import AT_WORK
 from backends.records.identity import Role
 from backends.records.image import Image, Membership, Visibility
+from backends.records.instance import Instance
+from backends.records.operation import Operation
 from backends.records.unit import Kind, Unit
 from backends.services import quota
 from backends.services.base import good_name
@@ -30,6 +34,31 @@ from backends.services.image_member import ImageMembers
 from backends.services.image_source import source_of
 
 _IMPORT_DEADLINE = LONG
+
+
+class ImageRow(NamedTuple):
+    """One line of a listing. `users` stand on it; `progress` is of what is done to it (0 to 1).
+
+    `hosts` are where its file is kept.
+    """
+
+    image: Image
+    users: int
+    progress: float | None
+    operation_id: str
+    hosts: tuple[str, ...]
+
+    @property
+    def status(self) -> str:
+        """Glance's word for it, or what is wrong with it."""
+        image = self.image
+        if image.absent:
+            return "deleting"
+        if not image.ready:
+            return "converting" if image.imported else "importing"
+        if image.damaged:
+            return "damaged"
+        return "active" if image.active else "deactivated"
 
 
 class Images(ImageMembers, ImageFiles):
@@ -117,6 +146,28 @@ class Images(ImageMembers, ImageFiles):
                     | col(Image.id).in_(self._shared(*statuses))
                 )
             return list(session.exec(query.order_by(col(Image.name), col(Image.id))))
+
+    def rows(self, *, all_projects: bool = False) -> Sequence[ImageRow]:
+        """The same with how many disks stand on each, where it is, and how far what is done is."""
+        found = self.list(all_projects=all_projects)
+        with self.context.reading() as session:
+            count = select(Instance.base_id, func.count()).group_by(col(Instance.base_id))
+            users = dict(session.exec(count).all())
+            work = select(Operation.target, Operation.progress, Operation.id).where(
+                col(Operation.outcome).in_(AT_WORK), col(Operation.target).startswith("image:")
+            )
+            at_work = {target: (share, id_) for target, share, id_ in session.exec(work)}
+        here = self.context.machine.qemu_img.images(None)
+        host = self.context.settings.host
+        return [
+            ImageRow(
+                row,
+                users.get(row.id, 0),
+                *at_work.get(f"image:{row.id}", (None, "")),
+                (host,) if row.id in here else (),
+            )
+            for row in found
+        ]
 
     def show(self, ref: str) -> Image:
         """One image by id or name. Raises NotFound `image.not_found`."""

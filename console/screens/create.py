@@ -23,6 +23,7 @@ from console.screens.forms.edit_security import (
     SubnetPoolEdit,
 )
 from console.screens.forms.identity import ProjectForm, UserForm
+from console.screens.forms.image import ConvertForm, RepairForm
 from console.screens.forms.network import NetworkForm, PortForm, SubnetForm
 from console.screens.forms.plugging import PlugForm, UnplugForm
 from console.screens.forms.qos import QosEdit, QosForm
@@ -59,6 +60,8 @@ FORMS: dict[str, type[Form]] = {
     "subnet_pool edit": SubnetPoolEdit,
     "flavor": FlavorForm,
     "image": ImageForm,
+    "image convert": ConvertForm,
+    "image repair": RepairForm,
     "host edit": HostEdit,
     "instance": InstanceForm,
     "instance capture": CaptureForm,

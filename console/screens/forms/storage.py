@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from urllib.parse import urlsplit
 
 from backends.cloud import Cloud
+from backends.drivers.qemu_img.convert import TARGETS
 from backends.drivers.qemu_img.formats import HEAD, TAIL, tell
+from backends.errors import Refused
 from backends.services.base import good_name
 from backends.services.image import DISK_FORMATS
 from console.screens.forms.suggest import (
@@ -33,6 +36,9 @@ class ImageForm(Form):
         ),
         Text("name", "Name", good_name),
         Choice("format", "Disk format", tuple((each, each) for each in DISK_FORMATS), "qcow2"),
+        Choice("convert", "Convert to", tuple((each, each) for each in TARGETS), optional=True,
+               hint="stays as it is"),
+        Text("sha256", "SHA-256", lambda text: _sum(text), optional=True, hint="not checked"),
         Choice("kernel", "Kernel", optional=True, hint="none (for ami)"),
         Choice("ramdisk", "RAM disk", optional=True, hint="none (for ami)"),
         Text("min_disk", "Least disk (GiB)", number("GiB", 0, 1 << 20), value="0"),
@@ -60,7 +66,7 @@ class ImageForm(Form):
         self.row("name").take(Loaded(stem))
         path = Path(source).expanduser()
         chosen = self.row("format")
-        if path.is_file() and chosen.value in ("raw", "qcow2"):
+        if path.is_file() and chosen.value not in _CONTAINERS:
             options = [(each, each) for each in DISK_FORMATS]
             chosen.take(Loaded(_format(path), options))
 
@@ -74,6 +80,8 @@ class ImageForm(Form):
                 source,
                 disk_format=disk_format,
                 container_format=container,
+                convert_to=values["convert"] or None,
+                sha256=values["sha256"] or None,
                 visibility="public" if values["public"] else "private",
                 min_disk=int(values["min_disk"]),
                 min_ram=int(values["min_ram"]),
@@ -133,6 +141,12 @@ class AttachForm(Form):
     def request(self, values: Values) -> Request:
         volume, instance = values["volume"], values["instance"]
         return Request("Attach volume", lambda cloud: cloud.volumes.attach(volume, instance))
+
+
+def _sum(text: str) -> object:
+    if text and not re.fullmatch("[0-9a-fA-F]{64}", text):
+        raise Refused("image.checksum.invalid", "a SHA-256 is 64 hexadecimal digits")
+    return text.lower()
 
 
 def _source(text: str) -> object:
