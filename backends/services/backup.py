@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
@@ -18,7 +19,7 @@ from backends.records.identity import Role
 from backends.records.tables import Volume, VolumeBackup, VolumeSnapshot
 from backends.records.unit import Kind, Unit
 from backends.services import quota, storage
-from backends.services.base import Service, check_absent, find, good_name, good_text, own
+from backends.services.base import Service, check_absent, find, good_name, good_text, is_id, own
 from backends.services.volume_source import check_made
 
 HOURS = 6 * 3600.0
@@ -26,7 +27,8 @@ CONTAINER = "volumebackups"
 _CONTAINER = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
 
 
-class NewBackup(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class NewBackup:
     """A backup to be made. `container` is a name, or (for the cloud's admin) a folder."""
 
     volume: str
@@ -98,9 +100,10 @@ class VolumeBackups(Service):
         with self.context.reading() as session:
             rows = own(session, VolumeBackup, self.caller, all_projects)
             if volume is not None:
-                found = session.exec(select(Volume).where(Volume.name == volume)).all()
-                ids = {each.id for each in found} | {volume}
-                rows = [row for row in rows if row.volume_id in ids]
+                # One that is gone is still known by its id.
+                gone = is_id(volume) and session.get(Volume, volume) is None
+                id_ = volume if gone else find(session, Volume, volume, "volume", self.caller).id
+                rows = [row for row in rows if row.volume_id == id_]
             rows.sort(key=lambda row: row.created_at)
             names = {row.id: row.name for row in session.exec(select(Volume))}
             parents = list(session.exec(select(VolumeBackup.parent_id)))

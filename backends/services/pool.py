@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
 from pathlib import PurePosixPath
 from typing import NamedTuple
 
@@ -12,8 +13,10 @@ from sqlmodel import Session, select
 from backends.context import Change
 from backends.doom import doom
 from backends.drivers.volumes.facts import PoolFact
-from backends.drivers.volumes.pool import DRIVERS, FILE, LVM, NFS, THIN
+from backends.drivers.volumes.far import address_of
+from backends.drivers.volumes.pool import DRIVERS, FILE, LVM, NFS, THIN, Pool
 from backends.errors import Refused
+from backends.hosts.link import key_text, load_key, scan
 from backends.records.pool import StoragePool
 from backends.records.tables import Volume, VolumeType
 from backends.records.unit import Kind, Unit
@@ -54,7 +57,8 @@ class PoolRow(NamedTuple):
         return "filling" if max(self.used, self.fact.metadata) >= WARNS else "up"
 
 
-class NewPool(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class NewPool:
     """A pool to be made; see `StoragePool` for the words."""
 
     name: str
@@ -85,16 +89,16 @@ class Pools(Service):
             PoolRow(row, facts[row.name], promised[row.name], names.count(row.name)) for row in rows
         ]
 
-    def show(self, name: str) -> PoolRow:
+    def show(self, ref: str) -> PoolRow:
         """One by name. Raises NotFound `pool.not_found`."""
         with self.context.reading() as session:
-            storage.find_pool(session, self.context.settings, name)
-        return next(row for row in self.list() if row.pool.name == name)
+            storage.find_pool(session, self.context.settings, ref)
+        return next(row for row in self.list() if row.pool.name == ref)
 
     def create(self, new: NewPool) -> StoragePool:
         """A new pool; it is looked at first.
 
-        Raises Refused `pool.name`, `pool.exists`, `pool.driver`, `pool.place`, `pool.ratio`,
+        Raises Refused `name.invalid`, `pool.exists`, `pool.driver`, `pool.place`, `pool.ratio`,
         `pool.unreachable`.
         """
         self.caller.require_cloud_admin("make a pool")
@@ -102,9 +106,13 @@ class Pools(Service):
         ratio = new.ratio if new.ratio is not None else 1.0
         if new.ratio is None and new.driver in THIN:
             ratio = storage.THIN_RATIO
-        values = {**new._asdict(), "ratio": _ratio(ratio)}
+        if new.host and not new.address:
+            new = replace(new, address=new.host)
+        values = {**asdict(new), "ratio": _ratio(ratio)}
         if new.driver == FILE:
             self._check_passable(PurePosixPath(new.place))
+        if new.host:
+            _check_known(new)
         fact = self.context.machine.volumes.pool_facts([storage.value_of(StoragePool(**values))])
         if error := fact[new.name].error:
             raise Refused("pool.unreachable", f"pool {new.name}: {error}")
@@ -120,13 +128,13 @@ class Pools(Service):
         return self.context.perform("pool.create", act)
 
     def set(
-        self, name: str, *, ratio: float | None = None, enabled: bool | None = None
+        self, ref: str, *, ratio: float | None = None, enabled: bool | None = None
     ) -> StoragePool:
         """Change how much a pool may promise, and whether it takes new volumes."""
         self.caller.require_cloud_admin("change a pool")
 
         def act(change: Change) -> StoragePool:
-            row = storage.find_pool(change.session, self.context.settings, name)
+            row = storage.find_pool(change.session, self.context.settings, ref)
             if not row.id:
                 raise Refused("pool.default", "the default pool stays as it is; make another")
             row.ratio = row.ratio if ratio is None else _ratio(ratio)
@@ -138,13 +146,13 @@ class Pools(Service):
 
         return self.context.perform("pool.set", act)
 
-    def delete(self, *names: str) -> None:
+    def delete(self, *refs: str) -> None:
         """Let go of pools that have no volumes. Raises Refused `pool.in_use`."""
         self.caller.require_cloud_admin("delete a pool")
 
         def act(change: Change) -> None:
-            for name in names:
-                row = storage.find_pool(change.session, self.context.settings, name)
+            for ref in refs:
+                row = storage.find_pool(change.session, self.context.settings, ref)
                 if not row.id:
                     raise Refused("pool.default", "the default pool stays")
                 _check_unused(change.session, row)
@@ -166,7 +174,7 @@ class Pools(Service):
 
 def _check(new: NewPool) -> None:
     if not _NAME.fullmatch(new.name) or new.name == DEFAULT_POOL:
-        raise Refused("pool.name", f"{new.name[:64]!a} cannot be a pool's name")
+        raise Refused("name.invalid", f"{new.name[:64]!a} cannot be a pool's name")
     if new.driver not in DRIVERS:
         raise Refused("pool.driver", f"a pool's driver is one of {', '.join(DRIVERS)}")
     path = PurePosixPath(new.place)
@@ -180,6 +188,19 @@ def _check(new: NewPool) -> None:
         raise Refused("pool.place", f"{new.place[:80]!a} is no place for {new.driver}: {text}")
     if new.host and new.driver == FILE:
         raise Refused("pool.place", "files of another host are reached as an export (nfs)")
+
+
+def _check_known(new: NewPool) -> None:
+    """Nobody is trusted at first sight: who makes the pool compares the key that is shown."""
+    address = address_of(Pool(host=new.host, address=new.address, key_path=new.key_path))
+    load_key(address.key_file)
+    if not new.host_key:
+        shown = scan(address.host, address.port)
+        raise Refused(
+            "pool.host_key",
+            f"{new.address} shows the host key {shown.fingerprint}; if that is its own, give it: "
+            f"--host-key {key_text(shown)!r}",
+        )
 
 
 def _ratio(ratio: float) -> float:

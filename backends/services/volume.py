@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from functools import partial
 from typing import NamedTuple
 
@@ -42,7 +43,8 @@ class VolumeRow(NamedTuple):
         return self.doing or ("in-use" if self.attached else "available")
 
 
-class NewVolume(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class NewVolume:
     """What a volume is made of: of one source at most. `size` in GiB, or the source's."""
 
     name: str = ""

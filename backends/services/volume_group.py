@@ -85,11 +85,11 @@ class VolumeGroups(Service):
 
         return self.context.perform("volume.group.set", act)
 
-    def add(self, ref: str, *volumes: str) -> None:
+    def add(self, ref: str, volumes: Sequence[str]) -> None:
         """Put volumes into a group. Raises Refused `volume_group.pool`, `volume_group.taken`."""
         self._change("volume.group.add", ref, volumes, add=True)
 
-    def remove(self, ref: str, *volumes: str) -> None:
+    def remove(self, ref: str, volumes: Sequence[str]) -> None:
         """Take volumes out of a group; they stay."""
         self._change("volume.group.remove", ref, volumes, add=False)
 
@@ -120,6 +120,7 @@ class VolumeGroups(Service):
         Raises Refused `volume_group.empty`, `volume.busy`, `quota.exceeded`, `pool.full`.
         """
         self.caller.require(Role.MEMBER, "make a snapshot")
+        name = good_name(name) if name else ""
 
         def act(change: Change) -> GroupSnapshot:
             session = change.session
@@ -135,7 +136,7 @@ class VolumeGroups(Service):
             row = GroupSnapshot(
                 project_id=group.project_id,
                 group_id=group.id,
-                name=good_name(name) if name else "",
+                name=name,
                 description=good_text(description, "description"),
             )
             session.add(row)

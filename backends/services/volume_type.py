@@ -13,7 +13,7 @@ from backends.records.pool import QosSpec, VolumeType
 from backends.records.tables import Attachment, Volume
 from backends.records.unit import Kind, Unit
 from backends.services import storage
-from backends.services.base import Service, find, good_name, good_properties, good_text
+from backends.services.base import Service, compose, find, good_name, good_properties, good_text
 
 BACKEND = "volume_backend_name"
 MULTIATTACH = "multiattach"
@@ -50,9 +50,10 @@ class VolumeTypes(Service):
         self.caller.require_cloud_admin("make a volume type")
 
         def act(change: Change) -> VolumeType:
-            _check_new(change.session, VolumeType, name, "volume_type")
+            good = good_name(name)
+            _check_new(change.session, VolumeType, good, "volume_type")
             row = VolumeType(
-                name=good_name(name),
+                name=good,
                 description=good_text(description, "description"),
                 public=public,
                 specs=_specs(self, change.session, specs),
@@ -84,8 +85,9 @@ class VolumeTypes(Service):
         def act(change: Change) -> VolumeType:
             row = self._find(change.session, ref)
             if name is not None and name != row.name:
-                _check_new(change.session, VolumeType, name, "volume_type")
-                row.name = good_name(name)
+                good = good_name(name)
+                _check_new(change.session, VolumeType, good, "volume_type")
+                row.name = good
             if description is not None:
                 row.description = good_text(description, "description")
             row.public = row.public if public is None else public
@@ -133,8 +135,9 @@ class VolumeTypes(Service):
             raise Refused("qos.consumer", f"a consumer is one of {', '.join(_CONSUMERS)}")
 
         def act(change: Change) -> QosSpec:
-            _check_new(change.session, QosSpec, name, "qos")
-            row = QosSpec(name=good_name(name), consumer=consumer, specs=_limits(limits))
+            good = good_name(name)
+            _check_new(change.session, QosSpec, good, "qos")
+            row = QosSpec(name=good, consumer=consumer, specs=_limits(limits))
             change.session.add(row)
             self._host(change, row.name)
             return row
@@ -220,6 +223,7 @@ class VolumeTypes(Service):
 
 def require_type(session: Session, ref: str) -> VolumeType:
     """A type that anybody may use, by id or name. Raises NotFound `volume_type.not_found`."""
+    ref = compose(ref)
     named = (col(VolumeType.id) == ref) | (col(VolumeType.name) == ref)
     row = session.exec(select(VolumeType).where(named)).first()
     if row is None or not row.public:

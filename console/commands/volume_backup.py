@@ -73,9 +73,11 @@ def set_(job: Job) -> None:
 def restore(job: Job) -> Fields:
     """Over a volume that is there; else a new one of the name."""
     from backends.errors import NotFound
+    from backends.records.identity import Role
     from backends.services.volume import NewVolume
 
     args, cloud = job.args, job.cloud
+    cloud.caller.require(Role.MEMBER, "restore a backup")
     backup = cloud.backups.show(args.name).backup
     target = args.volume or f"restore_backup_{backup.id}"
     try:

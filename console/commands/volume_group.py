@@ -38,11 +38,11 @@ def set_(job: Job) -> None:
 
 
 def add(job: Job) -> None:
-    job.cloud.volume_groups.add(job.args.name, *job.args.volumes)
+    job.cloud.volume_groups.add(job.args.name, job.args.volumes)
 
 
 def remove(job: Job) -> None:
-    job.cloud.volume_groups.remove(job.args.name, *job.args.volumes)
+    job.cloud.volume_groups.remove(job.args.name, job.args.volumes)
 
 
 def delete(job: Job) -> None:

@@ -10,12 +10,15 @@ from pathlib import Path
 from typing import Any
 
 from backends.cloud import Cloud
+from backends.services.backup import NewBackup
 from backends.services.base import Service
 from backends.services.instance import NewInstance, Plug
 from backends.services.network import NewSubnet
+from backends.services.pool import NewPool
 from backends.services.qos import NewQosRule
 from backends.services.security_group import NewRule
 from backends.services.trunk import NewSubport
+from backends.services.volume import NewVolume
 from tests.real.lab import FLAVOR, IMAGE, Lab, run
 
 # Verbs that only look. Every other one changes something, and is refused where nothing may be.
@@ -23,7 +26,8 @@ LOOKS = frozenset(
     {
         "list", "show", "row", "recorded", "console_log", "members", "rules", "subnet", "subnets",
         "project", "projects", "user", "users", "groups", "domains", "assignments", "of_instance",
-        "of_instances", "counters", "names", "bridges", "rows", "orphans", "rule",
+        "of_instances", "counters", "names", "bridges", "rows", "orphans",
+        "attachments", "qos_list", "qos_show", "snapshots", "show_snapshot", "rule",
     }
 )  # fmt: skip
 
@@ -103,6 +107,11 @@ def furnish(lab: Lab, folder: Path) -> Cloud:
     ships.security_groups.create("web")
     ships.volumes.create("cargo", 1)
     ships.volumes.create("ballast", 1)
+    lab.cloud.volume_types.create("plain")
+    ships.volumes.create("hold", 1)
+    ships.snapshots.create("hold", "then")
+    ships.backups.create(NewBackup("hold", "kept"))
+    ships.volume_groups.create("fleet")
     spare = folder / "spare.qcow2"
     run("qemu-img", "create", "-q", "-f", "qcow2", spare, "1M")
     ships.images.create("spare", str(spare))
@@ -123,6 +132,8 @@ _REFS = {
     "networks": "net", "ports": "plug", "routers": "gate", "security_groups": "web",
     "address_groups": "offices", "subnet_pools": "ranges",
     "qos": "slow", "trunks": "stack", "volumes": "cargo",
+    "backups": "kept", "pools": "default", "snapshots": "then", "volume_groups": "fleet",
+    "volume_types": "plain",
 }  # fmt: skip
 _IDENTITY = {"domain": "sea", "group": "crew", "project": "docks", "user": "eye"}
 _USUAL: dict[str, Any] = {
@@ -138,6 +149,9 @@ _BY_KIND = {"str": _ANY, "str | None": _ANY, "int": 1, "bool": True, "Sequence[s
 _NEW = {
     "instances": NewInstance("new", FLAVOR, IMAGE, (Plug(network="net"),)),
     "networks": NewSubnet("net", "172.16.10.0/28", name="new"),
+    "backups": NewBackup("cargo", "new"),
+    "pools": NewPool("new", place="/srv/new"),
+    "volumes": NewVolume("new", 1),
     "qos": NewQosRule("slow", "bandwidth_limit", max_kbps=100),
     "security_groups": NewRule("web", protocol="tcp", port_min=22, port_max=22),
 }

@@ -29,7 +29,8 @@ NAMES = frozenset({"name"})
 REFS = frozenset(
     {
         "ref", "refs", "project", "user", "group", "domain", "network", "instance", "volume",
-        "port", "parent", "policy", "kernel", "ramdisk", "id_", "rule_id", "role", "device",
+        "snapshot", "port", "parent", "policy", "kernel", "ramdisk", "id_", "rule_id", "role",
+        "device",
     }
 )  # fmt: skip
 _UNKNOWN = (".not_found", ".invalid", "volume.device", "role.who")
@@ -38,7 +39,7 @@ NEW_NAMES = frozenset({"name"})
 NEW_REFS = frozenset(
     {
         "flavor", "image", "key", "network", "group", "remote_group", "remote_address_group",
-        "policy", "subnet_pool",
+        "policy", "subnet_pool", "snapshot", "backup", "volume",
     }
 )  # fmt: skip
 
@@ -101,6 +102,8 @@ def _takes_nothing(verb: Verb, outer: str, inner: str) -> bool:
     """Whether an empty text means that none is given."""
     if inner:
         optional = ("key", "remote_group", "remote_address_group", "subnet_pool")
+        if inner == "volume" and verb.service == "instances":
+            return True
         return inner in optional or (inner == "name" and verb.service != "instances")
     parameter = next(each for each in verb.parameters if each.name == outer)
     return parameter.default in (None, "") or str(verb) == "volumes.create"
