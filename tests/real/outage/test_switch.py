@@ -213,7 +213,11 @@ def tap(watched: Watched, lab_image: LabImage, tmp_path: Path) -> Iterator[Tap]:
     found.close()
 
 
-@pytest.mark.parametrize("break_", [_crash, _restart], ids=["crash", "restart"])
+@pytest.mark.parametrize(
+    "break_",
+    [_crash, pytest.param(_restart, marks=pytest.mark.long)],
+    ids=["crash", "restart"],
+)
 def test_a_real_guest_goes_on(
     watched: Watched, tap: Tap, break_: Callable[[Watched], None]
 ) -> None:

@@ -107,6 +107,7 @@ def test_without_port_security_no_group_counts(
     assert not access.pings(server.address)
 
 
+@pytest.mark.long
 def test_a_server_on_a_network_without_port_security_has_no_group(
     tenant: Tenant, access: Server, server: Server
 ) -> None:
