@@ -13,6 +13,7 @@ from backends.services.instance import NewInstance
 from tests.real.lab import FLAVOR, Lab, run
 
 DISKS = ("raw", "qcow2", "vdi", "vhd", "vhdx", "vmdk")
+_OFTEN = ("vmdk",)
 _OPTIONS = {"vhd": ("-o", "force_size=on")}
 
 
@@ -37,7 +38,10 @@ def same(one: Path, form: str, other: Path, other_form: str) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-@pytest.mark.parametrize("form", DISKS)
+@pytest.mark.parametrize(
+    "form",
+    [each if each in _OFTEN else pytest.param(each, marks=pytest.mark.long) for each in DISKS],
+)
 def test_a_disk_of_each_format_comes_boots_and_goes(
     shared_lab: Lab, disks: dict[str, Path], tmp_path: Path, form: str
 ) -> None:
