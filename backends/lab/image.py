@@ -50,21 +50,25 @@ class LabImage:
     fingerprint: str
 
 
-def build(directory: Path, progress: Progress | None = None) -> LabImage:
+def build(
+    directory: Path, progress: Progress | None = None, *, modules: tuple[str, ...] = WANTED
+) -> LabImage:
     """Give the lab image for this machine's packages, built below `directory` if not yet there.
+
+    `modules` are those of the kernel that it loads, beside what they need.
 
     `progress` hears what is done and the part of the whole that is behind, 0 to 1. Safe in several
     processes at once: one builds, the others wait for it. Raises MachineFailed (`lab.*`).
     """
     tell = progress or (lambda _step, _part: None)
     record = packages.kernel_record()
-    fingerprint = _fingerprint(record)
+    fingerprint = _fingerprint(record, modules)
     image = _image(directory / fingerprint, fingerprint)
     if not image.disk.exists():
         directory.mkdir(parents=True, exist_ok=True)
         with _lock(directory / "lock"):
             if not image.disk.exists():
-                _build(image, record, tell)
+                _build(image, record, modules, tell)
     tell("lab image ready", 1.0)
     return image
 
@@ -73,8 +77,8 @@ def _image(place: Path, fingerprint: str) -> LabImage:
     return LabImage(place / "vmlinuz", place / "initrd", place / "lab.qcow2", fingerprint)
 
 
-def _fingerprint(record: str) -> str:
-    digest = hashlib.sha256(f"{_VERSION}\n{KERNEL_ARGUMENTS}\n{WANTED}\n".encode())
+def _fingerprint(record: str, modules: tuple[str, ...]) -> str:
+    digest = hashlib.sha256(f"{_VERSION}\n{KERNEL_ARGUMENTS}\n{modules}\n".encode())
     for name in ("Package", "Version", "Depends"):
         digest.update(f"{packages.field(record, name)}\n".encode())
     for name, version in packages.installed(PACKAGES).items():
@@ -84,7 +88,7 @@ def _fingerprint(record: str) -> str:
     return digest.hexdigest()[:16]
 
 
-def _build(image: LabImage, record: str, tell: Progress) -> None:
+def _build(image: LabImage, record: str, modules: tuple[str, ...], tell: Progress) -> None:
     """Make the image's directory beside its final place, then rename it there in one step."""
     final = image.disk.parent
     for stale in final.parent.glob("building-*"):  # of a process that was killed: we hold the lock
@@ -97,7 +101,7 @@ def _build(image: LabImage, record: str, tell: Progress) -> None:
         made.disk.parent.mkdir()
         tell("packing the guest's files", 0.4)
         shutil.copyfile(next((work / "kernel").glob("root/boot/vmlinuz-*")), made.kernel)
-        write_ramdisk(load_order(work / "kernel" / "root"), made.ramdisk)
+        write_ramdisk(load_order(work / "kernel" / "root", modules), made.ramdisk)
         tell("writing the bootable disk", 0.8)
         write_disk(made.kernel, made.ramdisk, KERNEL_ARGUMENTS, made.disk)
         made.disk.parent.rename(final)
