@@ -71,6 +71,23 @@ def change(cloud: Cloud, kind: str, **changed: str) -> Any:
         ("network", {"up": "", "description": "off"}, {"admin_state_up": False}),
         ("network", {"security": ""}, {"port_security": False, "mtu": 1500}),
         ("subnet", {"dns": "9.9.9.9, 1.1.1.1"}, {"dns_nameservers": ["9.9.9.9", "1.1.1.1"]}),
+        ("network", {"domain": "cloud.example."}, {"dns_domain": "cloud.example"}),
+        (
+            "subnet",
+            {"routes": "10.9.0.0/16=10.0.0.7"},
+            {"host_routes": [{"destination": "10.9.0.0/16", "nexthop": "10.0.0.7"}]},
+        ),
+        (
+            "port",
+            {"dns_name": "Web", "options": "mtu=1400 6:dns-server=fd00::1"},
+            {
+                "dns_name": "web",
+                "extra_dhcp_opts": [
+                    {"opt_name": "mtu", "opt_value": "1400", "ip_version": "4"},
+                    {"opt_name": "dns-server", "opt_value": "fd00::1", "ip_version": "6"},
+                ],
+            },
+        ),
         ("subnet", {"gateway": "none"}, {"gateway_ip": None, "cidr": "10.0.0.0/24"}),
         ("port", {"up": ""}, {"admin_state_up": False, "port_security": True}),
         (
@@ -106,6 +123,13 @@ def test_what_was_changed_and_nothing_else(
     assert {name: getattr(row, name) for name in expected} == expected
     if kind != "rule":
         assert row.id == before.id
+
+
+def test_a_ports_options_are_those_that_stand_in_the_form(cloud: Cloud) -> None:
+    change(cloud, "port", options="mtu=1400 T1=60")
+    row = change(cloud, "port", options="mtu=1300")
+    assert [each["opt_value"] for each in row.extra_dhcp_opts] == ["1300"]
+    assert change(cloud, "port", options="").extra_dhcp_opts == []
 
 
 def test_a_ports_groups_and_a_rules_other_side(cloud: Cloud) -> None:

@@ -6,11 +6,20 @@ from collections.abc import Callable
 
 from backends.cloud import Cloud
 from backends.services.base import good_name
+from backends.services.dhcp_option import DhcpOption
+from backends.services.dns_name import good_dns_domain, good_dns_name
 from backends.services.port import AddressPair, FixedAddress, PortView
 from console.screens.forms.edit import Changes, EditForm, flag, given, listed, named
 from console.screens.forms.network import gateway
 from console.screens.forms.routing import lendable
-from console.screens.forms.suggest import addresses_listed, description, number, qos_options
+from console.screens.forms.suggest import (
+    addresses_listed,
+    description,
+    number,
+    options_listed,
+    options_shown,
+    qos_options,
+)
 from console.widgets.fields import Choice, Loaded, Text, Toggle
 
 Verb = Callable[[Cloud], object]
@@ -31,6 +40,7 @@ class NetworkEdit(EditForm):
         Toggle("security", "Filter ports"),
         Choice("qos", "QoS policy", optional=True, hint="none: as fast as it can"),
         Text("services", "Host services", optional=True, hint="tcp:53 of this host"),
+        Text("domain", "DNS domain", good_dns_domain, optional=True, hint="the cloud's own"),
         _DESCRIPTION,
     )
 
@@ -43,6 +53,7 @@ class NetworkEdit(EditForm):
             "security": flag(row.port_security),
             "qos": Loaded(row.qos_policy_id or "", qos_options(self.cloud)),
             "services": Loaded(" ".join(row.host_services)),
+            "domain": Loaded(row.dns_domain),
             "description": Loaded(row.description),
         }
 
@@ -57,6 +68,7 @@ class NetworkEdit(EditForm):
             port_security=given(changes, "security"),
             qos_policy=changes.get("qos"),
             host_services=listed(changes["services"]) if "services" in changes else None,
+            dns_domain=changes.get("domain"),
         )
 
 
@@ -68,8 +80,10 @@ class SubnetEdit(EditForm):
         _OPTIONAL_NAME,
         Text("gateway", "Gateway", gateway, hint="an address, auto or none"),
         Text("dns", "Name servers", addresses_listed, optional=True, hint="addresses"),
+        Text("routes", "Host routes", lambda text: _routes(text), optional=True,
+             hint="10.9.0.0/16=10.0.0.7, one or more"),
         Toggle("dhcp", "DHCP"),
-    )
+    )  # fmt: skip
 
     def begin(self) -> dict[str, Loaded]:
         row = self.cloud.networks.subnet(self.subject)
@@ -77,6 +91,9 @@ class SubnetEdit(EditForm):
             "name": Loaded(row.name),
             "gateway": Loaded(row.gateway_ip or "none"),
             "dns": Loaded(" ".join(row.dns_nameservers)),
+            "routes": Loaded(
+                " ".join(f"{each['destination']}={each['nexthop']}" for each in row.host_routes)
+            ),
             "dhcp": flag(row.enable_dhcp),
         }
 
@@ -87,6 +104,7 @@ class SubnetEdit(EditForm):
             name=changes.get("name"),
             gateway=changes.get("gateway"),
             dns=addresses_listed(changes["dns"]) if "dns" in changes else None,
+            host_routes=_routes(changes["routes"]) if "routes" in changes else None,
             dhcp=given(changes, "dhcp"),
         )
 
@@ -102,6 +120,8 @@ class PortEdit(EditForm):
         Text("allowed", "Also allowed", lambda text: _pairs(text), optional=True,
              hint="10.0.0.9, or 10.0.0.0/24=MAC"),
         Choice("qos", "QoS policy", optional=True, hint="its network's"),
+        Text("dns_name", "DNS name", good_dns_name, optional=True, hint="made of its address"),
+        Text("options", "DHCP options", options_listed, optional=True, hint="mtu=1400"),
         Toggle("security", "Filter it"),
         Toggle("up", "Switched on"),
     )  # fmt: skip
@@ -114,14 +134,22 @@ class PortEdit(EditForm):
             "groups": Loaded(", ".join(view.groups)),
             "qos": Loaded(view.port.qos_policy_id or "", qos_options(self.cloud)),
             "allowed": Loaded(_allowed(view)),
+            "dns_name": Loaded(view.port.dns_name),
+            "options": Loaded(options_shown(view.port.extra_dhcp_opts)),
             "security": flag(view.port.port_security),
             "up": flag(view.port.admin_state_up),
         }
 
     def change(self, changes: Changes) -> Verb:
         id_ = self.subject
+        options = None
+        if "options" in changes:
+            recorded = self.cloud.ports.show(id_).port.extra_dhcp_opts
+            options = [*_without_value(recorded), *options_listed(changes["options"])]
         return lambda cloud: cloud.ports.set(
             id_,
+            dns_name=changes.get("dns_name"),
+            options=options,
             name=changes.get("name"),
             groups=named(changes["groups"]) if "groups" in changes else None,
             fixed=_fixed(changes["fixed"]) if "fixed" in changes else None,
@@ -130,6 +158,11 @@ class PortEdit(EditForm):
             port_security=given(changes, "security"),
             admin_state_up=given(changes, "up"),
         )
+
+
+def _without_value(recorded: list[dict[str, str]]) -> list[DhcpOption]:
+    """What takes all of these options away."""
+    return [DhcpOption(each["opt_name"], "", int(each["ip_version"])) for each in recorded]
 
 
 def _fixed(text: str) -> list[FixedAddress]:

@@ -110,13 +110,22 @@ def complete_path(value: str) -> str | None:
 
 
 def options_listed(text: str) -> list[DhcpOption]:
-    """DHCP options as `name=value` with spaces between; an IPv6 value makes an option of IPv6's.
+    """DHCP options as `name=value` with spaces between; `6:name=value` is one of IPv6.
 
     Raises Refused `port.dhcp_option.*`.
     """
     found = []
     for word in text.split():
-        name, _, value = word.partition("=")
-        found.append(DhcpOption(name, value, 6 if ":" in value else 4))
+        name, _, value = word.removeprefix("6:").partition("=")
+        found.append(DhcpOption(name, value, 6 if word.startswith("6:") else 4))
     merged([], found)
     return found
+
+
+def options_shown(recorded: Iterable[dict[str, str]]) -> str:
+    """Recorded options as `options_listed` reads them."""
+    words = (
+        f"{'6:' if each['ip_version'] == '6' else ''}{each['opt_name']}={each['opt_value']}"
+        for each in recorded
+    )
+    return " ".join(words)
