@@ -88,10 +88,12 @@ def save(job: Job) -> None:
     if args.file:
         images.save(args.name, args.file)
         return
-    if sys.stdout.isatty():
-        from backends.errors import Usage
+    from backends.errors import Usage
+    from backends.records.identity import Role
 
+    if sys.stdout.isatty():
         raise Usage("usage", "an image is no text: name a --file, or pipe it somewhere")
+    job.cloud.caller.require(Role.MEMBER, "save an image")
     with images.content(args.name) as file:
         shutil.copyfileobj(file, sys.stdout.buffer, 1 << 20)
 

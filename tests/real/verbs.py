@@ -28,6 +28,7 @@ LOOKS = frozenset(
         "project", "projects", "user", "users", "groups", "domains", "assignments", "of_instance",
         "of_instances", "counters", "names", "bridges", "rows", "orphans",
         "attachments", "qos_list", "qos_show", "snapshots", "show_snapshot", "rule",
+        "memberships", "content", "tree",
     }
 )  # fmt: skip
 
