@@ -101,11 +101,16 @@ class Machine:
     @cached_property
     def volumes(self) -> VolumeDriver:
         from backends.drivers.volumes.driver import VolumeDriver
+        from backends.drivers.volumes.far import StorageHosts
+        from backends.drivers.volumes.quiet import Quiet
 
         def moment(guests: Collection[str], halts: bool) -> Moment:
-            return self.libvirt.moment(guests, halts=halts)
+            # What no guest has needs no libvirt.
+            return self.libvirt.moment(guests, halts=halts) if guests else Quiet()
 
-        return VolumeDriver(self.settings, self.host, moments=moment)
+        return VolumeDriver(
+            self.settings, self.host, moments=moment, hosts=StorageHosts(self.host.read_only)
+        )
 
     @cached_property
     def libvirt(self) -> LibvirtDriver:

@@ -15,8 +15,10 @@ import paramiko
 
 from backends.errors import MachineFailed, Refused
 
-# Seconds. A host that is cut off is noticed by the kernel, not by who waits for an answer.
+# Seconds. A host that is cut off is noticed by the kernel, not by who waits for an answer; one
+# that is only busy is given time.
 CONNECT = 5.0
+GREETING = 20.0
 SILENCE = 10.0
 RETRY = 3.0
 # sshd takes ten sessions on a connection by default (sshd_config(5), MaxSessions).
@@ -100,7 +102,7 @@ class Link:
 
     def _open(self) -> paramiko.Channel:
         try:
-            return self._connected().open_session(timeout=CONNECT)
+            return self._connected().open_session(timeout=GREETING)
         except (paramiko.SSHException, EOFError, OSError) as error:
             raise self.lost(error) from None
 
@@ -123,9 +125,9 @@ class Link:
             raise self._down(error.strerror or str(error)) from None
         wire.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, int(SILENCE * 1000))
         transport = paramiko.Transport(wire)
-        transport.banner_timeout = transport.auth_timeout = CONNECT
+        transport.banner_timeout = transport.auth_timeout = GREETING
         try:
-            transport.start_client(timeout=CONNECT)
+            transport.start_client(timeout=GREETING)
             self._check(transport.get_remote_server_key())
             transport.auth_publickey(self.address.user, load_key(self.address.key_file))
         except paramiko.AuthenticationException:
@@ -189,7 +191,7 @@ def scan(host: str, port: int = 22) -> paramiko.PKey:
     try:
         wire = socket.create_connection((host, port), timeout=CONNECT)
         with contextlib.closing(paramiko.Transport(wire)) as transport:
-            transport.start_client(timeout=CONNECT)
+            transport.start_client(timeout=GREETING)
             return transport.get_remote_server_key()
     except (paramiko.SSHException, EOFError, OSError) as error:
         raise MachineFailed("host.unreachable", f"{host}:{port}: {error}") from None

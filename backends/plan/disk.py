@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from backends.drivers.libvirt.facts import DomainFact
 from backends.drivers.libvirt.spec import TUNES, Disk
-from backends.drivers.libvirt.steps import LendKey, ResizeDisk, TuneDisk
+from backends.drivers.libvirt.steps import ISCSI, LendKey, ResizeDisk, TuneDisk
 from backends.drivers.step import Step
 from backends.drivers.volumes.pool import path_of
+from backends.drivers.volumes.targets import iqn, portal
 from backends.plan.storage import GIB, pool_named
 from backends.records.snapshot import Records
 from backends.records.tables import Attachment, Volume
@@ -17,13 +18,15 @@ def disk_of(attachment: Attachment, records: Records, settings: Settings) -> Dis
     """The disk that an attached volume is to its guest."""
     volume = records.volumes[attachment.volume_id]
     pool = pool_named(volume.pool, records, settings)
+    far = bool(pool.host)
     return Disk(
-        path=str(path_of(pool, settings, volume.id)),
+        path=(iqn(settings.cloud, volume.id) if far else str(path_of(pool, settings, volume.id))),
+        portal=":".join(map(str, portal(pool))) if far else "",
         format="raw",
         target=attachment.device,
         serial=volume.id,
         read_only=attachment.read_only or volume.read_only,
-        block=pool.is_block,
+        block=pool.is_block and not far,
         size=volume.size * GIB,
         key=volume.key_id or "",
         shared=volume.multiattach,
@@ -42,7 +45,8 @@ def tune_of(volume: Volume, records: Records) -> tuple[tuple[str, int], ...]:
 
 def lend_keys(disks: tuple[Disk, ...]) -> list[Step]:
     """What opens the encrypted ones, before they are used."""
-    return [LendKey(key) for key in sorted({disk.key for disk in disks if disk.key})]
+    keys = [LendKey(key) for key in sorted({disk.key for disk in disks if disk.key})]
+    return [*keys, *(LendKey(disk.serial, ISCSI) for disk in disks if disk.portal)]
 
 
 def changes(domain_id: str, disk: Disk, fact: DomainFact) -> list[Step]:

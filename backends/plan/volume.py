@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from backends.drivers.facts import Facts
+from backends.drivers.libvirt.steps import TakeKeyBack
 from backends.drivers.step import Step
 from backends.drivers.volumes.facts import VolumeFact
 from backends.drivers.volumes.pool import Pool
@@ -11,6 +12,7 @@ from backends.drivers.volumes.steps import (
     CreateVolume,
     ExtendVolume,
     LabelVolume,
+    OfferVolume,
     RemoveVolume,
     RestoreBackup,
     RevertVolume,
@@ -61,8 +63,12 @@ def _make(unit: Unit, volume: Volume, pool: Pool, records: Records, settings: Se
 
 def _mend(volume: Volume, pool: Pool, fact: VolumeFact, records: Records) -> list[Step]:
     steps: list[Step] = []
-    if fact.size < (size := storage.bytes_of(volume)):
+    size = storage.bytes_of(volume)
+    if fact.size < size:
         steps.append(ExtendVolume(volume.id, pool, size))
+    if pool.host and (steps or not fact.offered):
+        guests = storage.guests_of(volume.id, records)
+        steps.append(OfferVolume(volume.id, pool, max(size, fact.size), guests))
     if fact.label != (label := labels.volume(volume)):
         steps.append(LabelVolume(volume.id, pool, label))
     return steps
@@ -102,7 +108,7 @@ def _remove(
     volume: Volume, pool: Pool, found: VolumeFact | None, records: Records, settings: Settings
 ) -> list[Step]:
     pools = {each.pool for each in found.places()} if found else set()
-    if not volume.made:
+    if pool.host or not volume.made:
         # A killed creation may have left a part of it that is no volume yet.
         pools.add(pool.name)
     if volume.target_pool:
@@ -110,4 +116,6 @@ def _remove(
     steps: list[Step] = [
         RemoveVolume(volume.id, pool_named(name, records, settings)) for name in sorted(pools)
     ]
+    if pool.host:
+        steps.append(TakeKeyBack(volume.id))
     return [*steps, *storage.forget_key(volume, records)]

@@ -42,15 +42,18 @@ def devices(spec: DomainSpec) -> Element:
 def disk(disk: Disk) -> Element:
     """One disk: virtio-blk, or a SATA CD-ROM where its target is `sdX`."""
     optical = disk.target.startswith("sd") and not disk.bus
-    element = Element(
-        "disk",
-        type="block" if disk.block else "file",
-        device="cdrom" if optical else "disk",
-    )
+    kind = "network" if disk.portal else "block" if disk.block else "file"
+    element = Element("disk", type=kind, device="cdrom" if optical else "disk")
     driver = SubElement(element, "driver", name="qemu", type=disk.format)
     if not disk.read_only and not optical:
         driver.set("discard", "unmap")
-    source = SubElement(element, "source", {"dev" if disk.block else "file": disk.path})
+    source = _target(element, disk) if disk.portal else SubElement(element, "source")
+    if disk.portal:
+        # What a storage host refuses waits for it: the guest halts, and goes on later.
+        driver.set("error_policy", "stop")
+        driver.set("rerror_policy", "stop")
+    else:
+        source.set("dev" if disk.block else "file", disk.path)
     if disk.kept:
         _keep(source)
     if disk.key:
@@ -70,6 +73,19 @@ def disk(disk: Disk) -> Element:
         for name, value in disk.tune:
             SubElement(limits, name).text = str(value)
     return element
+
+
+def _target(element: Element, disk: Disk) -> Element:
+    """The first unit of an iSCSI target, which QEMU itself logs in to."""
+    host, _, port = disk.portal.rpartition(":")
+    source = SubElement(element, "source", protocol="iscsi", name=f"{disk.path}/1")
+    SubElement(source, "host", name=host, port=port)
+    auth = SubElement(source, "auth", username=disk.serial)
+    SubElement(auth, "secret", type="iscsi", uuid=disk.serial)
+    initiator = SubElement(source, "initiator")
+    # The cloud's own name: what is before the volume's in the target's.
+    SubElement(initiator, "iqn", name=disk.path.rpartition(".")[0])
+    return source
 
 
 def _bus(disk: Disk) -> str:

@@ -45,11 +45,11 @@ class Disks:
 
         self._on(domain_id, serial, work)
 
-    def lend_key(self, key_id: str, key: str) -> None:
-        """Let libvirt open what the key encrypts. It keeps it in its memory alone."""
+    def lend_key(self, key_id: str, key: str, use: str) -> None:
+        """Let libvirt open what the key is for. It keeps it in its memory alone."""
 
         def work(connection: libvirt.virConnect) -> None:
-            secret = connection.secretDefineXML(xml.secret_xml(key_id, self._cloud))
+            secret = connection.secretDefineXML(xml.secret_xml(key_id, self._cloud, use))
             secret.setValue(key.encode())
 
         self._connection.call(work)

@@ -124,8 +124,8 @@ class LibvirtDriver:
                 self._disks.resize(domain_id, serial, size)
             case steps.TuneDisk(domain_id, serial, limits):
                 self._disks.tune(domain_id, serial, dict(limits))
-            case steps.LendKey(key_id):
-                self._disks.lend_key(key_id, self._keys.read(key_id))
+            case steps.LendKey(key_id, use):
+                self._disks.lend_key(key_id, self._keys.read(key_id), use)
             case steps.TakeKeyBack(key_id):
                 self._disks.take_key_back(key_id)
             case _:

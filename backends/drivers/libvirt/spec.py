@@ -26,6 +26,8 @@ class Disk(NamedTuple):
     the secret that opens it, `shared` says that other guests write to it too, `tune` are limits in
     libvirt's words (`TUNES`). `base` is the path and the format of what it stands on, empty for
     nothing. `kept` says that libvirt is to leave its owner as it is. `bus` is virtio where empty.
+    `portal` (`address:port`) says that `path` is an iSCSI target there, whose first unit the disk
+    is; the secret of the disk's serial opens it.
     """
 
     path: str
@@ -41,6 +43,7 @@ class Disk(NamedTuple):
     base: tuple[str, str] | tuple[()] = ()
     kept: bool = False
     bus: str = ""
+    portal: str = ""
 
 
 class Nic(NamedTuple):

@@ -219,11 +219,16 @@ class TuneDisk:
         return f"limit {self.serial} of domain {self.id} to {limits or 'nothing'}"
 
 
+# What a key that libvirt is lent is for.
+LUKS, ISCSI = "volume", "iscsi"
+
+
 @dataclass(frozen=True, slots=True)
 class LendKey:
-    """Let libvirt open an encrypted volume, until it is started anew."""
+    """Let libvirt open an encrypted volume, or log in to its target, until it is started anew."""
 
     id: str
+    use: str = LUKS
 
     @property
     def text(self) -> str:

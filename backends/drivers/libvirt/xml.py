@@ -148,12 +148,15 @@ def secret_usage(key_id: str, cloud: str) -> str:
     return f"quarterdeck/{cloud}/{key_id}"
 
 
-def secret_xml(key_id: str, cloud: str) -> str:
-    """A secret that libvirt keeps in memory alone and shows to nobody."""
+def secret_xml(key_id: str, cloud: str, use: str = "volume") -> str:
+    """A secret that libvirt keeps in memory alone and shows to nobody.
+
+    Its usage is what it opens: a LUKS `volume`, or the target of an `iscsi` disk.
+    """
     secret = Element("secret", ephemeral="yes", private="yes")
     _text(secret, "uuid", key_id)
-    usage = SubElement(secret, "usage", type="volume")
-    _text(usage, "volume", secret_usage(key_id, cloud))
+    usage = SubElement(secret, "usage", type=use)
+    _text(usage, "target" if use == "iscsi" else use, secret_usage(key_id, cloud))
     return ElementTree.tostring(secret, encoding="unicode")
 
 

@@ -7,6 +7,7 @@ from contextlib import ExitStack, nullcontext
 from dataclasses import replace
 from pathlib import Path
 
+from backends.drivers.labels.names import check_id
 from backends.drivers.step import Progress, Step
 from backends.drivers.volumes import steps
 from backends.drivers.volumes.backend import Backend, Fill, Moment
@@ -30,7 +31,8 @@ from backends.drivers.volumes.pool import (
 )
 from backends.drivers.volumes.quiet import Quiet
 from backends.drivers.volumes.streams import carry, write
-from backends.errors import QuarterdeckError, Refused
+from backends.drivers.volumes.targets import Targets, source_address
+from backends.errors import MachineFailed, QuarterdeckError, Refused
 from backends.hosts import Host
 from backends.settings import Settings
 
@@ -51,6 +53,7 @@ class VolumeDriver:
         steps.CreateVolume,
         steps.LabelVolume,
         steps.ExtendVolume,
+        steps.OfferVolume,
         steps.RemoveVolume,
         steps.CopyVolume,
         steps.CreateSnapshots,
@@ -93,8 +96,10 @@ class VolumeDriver:
                 self.backend(pool).label(volume_id, label)
             case steps.ExtendVolume(volume_id, pool, size):
                 self.backend(pool).extend(volume_id, size)
+            case steps.OfferVolume():
+                self._offer(step)
             case steps.RemoveVolume(volume_id, pool):
-                self.backend(pool).remove(volume_id, progress)
+                self._remove(volume_id, pool, progress)
             case steps.CopyVolume():
                 self._copy(step, progress)
             case steps.RemoveKey(key_id):
@@ -116,8 +121,11 @@ class VolumeDriver:
         What cannot be reached has none; `pool_facts` says so.
         """
         found: dict[str, VolumeFact] = {}
-        for backend in self._reachable(pools):
-            for fact in backend.facts(ids):
+        for pool in self._reachable(pools):
+            offered = self._offered(pool)
+            for fact in self.backend(pool).facts(ids):
+                if offered is not None:
+                    fact = replace(fact, offered=offered(fact))
                 first = found.get(fact.id)
                 found[fact.id] = (
                     replace(first, elsewhere=(*first.elsewhere, fact)) if first else fact
@@ -126,7 +134,8 @@ class VolumeDriver:
 
     def snapshots(self, pools: Iterable[Pool] = ()) -> Mapping[str, SnapshotFact]:
         """All snapshots by id in the default pool and these."""
-        return {fact.id: fact for backend in self._reachable(pools) for fact in backend.snapshots()}
+        found = map(self.backend, self._reachable(pools))
+        return {fact.id: fact for backend in found for fact in backend.snapshots()}
 
     def errors(self, pools: Iterable[Pool] = ()) -> Mapping[str, PoolFact]:
         """Of those that can be away, the ones that are, by name."""
@@ -156,7 +165,8 @@ class VolumeDriver:
 
         RemoveVolume removes that too, and CreateVolume makes it whole.
         """
-        return frozenset().union(*(each.leftovers() for each in self._reachable(pools)))
+        found = map(self.backend, self._reachable(pools))
+        return frozenset().union(*(each.leftovers() for each in found))
 
     def path(self, volume_id: str, pool: Pool) -> Path:
         """Where the pool's host finds the volume: a file or a block device."""
@@ -186,16 +196,52 @@ class VolumeDriver:
         named = {each.name: each for each in (default_pool(self._settings), *pools)}
         return list(named.values())
 
-    def _reachable(self, pools: Iterable[Pool]) -> Iterable[Backend]:
-        """The backends that answer; one that does not keeps no other from being looked at."""
+    def _reachable(self, pools: Iterable[Pool]) -> Iterable[Pool]:
+        """The pools that answer; one that does not keeps no other from being looked at."""
         for pool in self._all(pools):
-            backend = self.backend(pool)
             try:
                 if _can_be_away(pool):
-                    backend.capacity()
+                    self.backend(pool).capacity()
             except QuarterdeckError:
                 continue
-            yield backend
+            yield pool
+
+    def _targets(self, pool: Pool) -> Targets:
+        return Targets(self._settings.cloud, self.backend(pool).host)
+
+    def _offered(self, pool: Pool) -> Callable[[VolumeFact], bool] | None:
+        """Tells of a storage host's volume whether this machine can reach it, whole."""
+        if not pool.host:
+            return None
+        try:
+            found = self._targets(pool).all()
+        except MachineFailed as error:
+            if error.code != "pool.target.down":
+                raise
+            # That nothing is offered says it, and offering it says why.
+            found = {}
+        here = source_address(pool)
+
+        def offered(fact: VolumeFact) -> bool:
+            target = found.get(fact.id)
+            return target is not None and here in target.addresses and target.holds(fact.size)
+
+        return offered
+
+    def _offer(self, step: steps.OfferVolume) -> None:
+        targets, device = self._targets(step.pool), self.path(step.id, step.pool)
+        secret = self.keys.make(step.id)
+        targets.export(step.id, device, self.keys.read(secret.name), source_address(step.pool))
+        if not targets.all()[step.id].holds(step.size):
+            with self._moments(step.guests, True).still():
+                targets.resize(step.id)
+
+    def _remove(self, volume_id: str, pool: Pool, progress: Progress) -> None:
+        if pool.host:
+            self._targets(pool).withdraw(volume_id)
+            self.keys.remove(volume_id)
+            self._host.remove(self._draft(volume_id))
+        self.backend(pool).remove(volume_id, progress)
 
     def _create(self, step: steps.CreateVolume, progress: Progress) -> None:
         backend, source = self.backend(step.pool), step.source
@@ -224,13 +270,36 @@ class VolumeDriver:
 
         def fill(path: Path, progress: Progress) -> None:
             if key is not None:
-                seal(backend.host, path, step.size - LUKS_HEADER, key)
+                seal(self._host, path, step.size - LUKS_HEADER, key)
             if image is not None:
-                pour_image(
-                    backend.host, image, source.format, path, progress, hollow=hollow, key=key
-                )
+                pour_image(self._host, image, source.format, path, progress, hollow=hollow, key=key)
 
-        return fill
+        return self._by_way_of_here(step, backend, fill) if step.pool.host else fill
+
+    def _by_way_of_here(self, step: steps.CreateVolume, backend: Backend, fill: Fill) -> Fill:
+        """Images and keys are here: a storage host gets what was made of them."""
+        draft = self._draft(step.id)
+
+        def filled(path: Path, progress: Progress) -> None:
+            self._host.make_dir(draft.parent)
+            self._host.remove(draft)
+            try:
+                self._host.run(["truncate", f"--size={step.size}", str(draft)])
+                self._host.run(["chmod", "0600", str(draft)])
+                fill(draft, lambda share: progress(share / 2))
+                hollow = step.pool.driver in THIN
+                carry(
+                    self._host, draft, backend.host, path,
+                    lambda share: progress(0.5 + share / 2), hollow=hollow,
+                )  # fmt: skip
+            finally:
+                self._host.remove(draft)
+
+        return filled
+
+    def _draft(self, volume_id: str) -> Path:
+        """Where the content of a storage host's volume is made."""
+        return self._settings.volumes / f".{check_id(volume_id)}.filling"
 
     def _read_from(
         self, source: steps.Source, host: Host, path: Path, progress: Progress, *, hollow: bool

@@ -13,6 +13,7 @@ from backends.settings import DEFAULT_POOL
 class VolumeFact:
     """A volume: `size` in bytes, `label` its JSON label (empty where it has none).
 
+    `offered` says that instances can reach it: one on a storage host needs a target.
     `elsewhere` are copies of it in other pools, as a migration leaves them that was killed.
     """
 
@@ -21,6 +22,7 @@ class VolumeFact:
     size: int
     label: str = ""
     pool: str = DEFAULT_POOL
+    offered: bool = True
     elsewhere: tuple[VolumeFact, ...] = ()
 
     def places(self) -> tuple[VolumeFact, ...]:

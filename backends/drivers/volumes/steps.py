@@ -77,6 +77,23 @@ class ExtendVolume:
 
 
 @dataclass(frozen=True, slots=True)
+class OfferVolume:
+    """Let instances here reach a volume of a storage host, by iSCSI, as large as it is.
+
+    `guests` have it attached: they halt for the moment in which a larger one takes its place.
+    """
+
+    id: str
+    pool: Pool
+    size: int
+    guests: tuple[str, ...] = ()
+
+    @property
+    def text(self) -> str:
+        return f"offer volume {self.id} by iSCSI from {self.pool.host}"
+
+
+@dataclass(frozen=True, slots=True)
 class RemoveVolume:
     """Remove a volume by its recorded id from a pool."""
 

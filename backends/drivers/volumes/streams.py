@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing
+from itertools import chain, groupby
 from pathlib import Path
 
 from backends.drivers.step import Progress
@@ -38,9 +39,9 @@ def write(host: Host, path: Path, pieces: Iterable[bytes], *, hollow: bool) -> N
     Raises MachineFailed `disk.*`, `host.*`; what the pieces raise.
     """
     if isinstance(host, SshHost):
-        how = "conv=notrunc,fsync,sparse" if hollow else "conv=notrunc,fsync"
-        argv = ["dd", f"of={path}", f"bs={CHUNK}", "iflag=fullblock", how, "status=none"]
-        host.pour(argv, _HOURS, pieces)
+        for offset, run in _runs(pieces) if hollow else ((0, pieces),):
+            argv = ["dd", f"of={path}", f"bs={CHUNK}", f"seek={offset}", "iflag=fullblock"]
+            host.pour([*argv, "conv=notrunc,fsync", "status=none"], _HOURS, run)
         return
     offset = 0
     with closing(_open(path, writes=True)) as disk:
@@ -77,6 +78,18 @@ def carry(
     else:
         text = "volumes are copied from or to this machine; go by way of a pool here"
         raise MachineFailed("pool.copy.far", text)
+
+
+def _runs(pieces: Iterable[bytes]) -> Iterator[tuple[int, Iterator[bytes]]]:
+    """Pieces that are not all zeros, as runs: the first one's number, and the pieces.
+
+    A run has to be used up before the next is asked for.
+    """
+    numbered = enumerate(pieces)
+    for is_hole, group in groupby(numbered, lambda each: is_zero(each[1])):
+        if not is_hole:
+            first, data = next(group)
+            yield first, chain([data], (data for _, data in group))
 
 
 def _told(disk: Disk, progress: Progress) -> Iterator[bytes]:

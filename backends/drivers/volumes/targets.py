@@ -1,0 +1,185 @@
+"""iSCSI targets on a storage host (tgtadm(8)): one a volume, named after it, behind CHAP.
+
+The record is the truth: tgtd forgets everything when it ends, and a converge makes it again. A
+target whose name is not of this cloud is a stranger's. The daemon takes a password as an argument
+alone, so whoever is on the storage host can see it there for a moment.
+"""
+
+from __future__ import annotations
+
+import re
+import socket
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from backends.drivers.labels.names import check_id, is_id
+from backends.drivers.volumes.pool import Pool
+from backends.errors import MachineFailed
+from backends.hosts import Host
+
+PORT = 3260
+LUN = 1
+_AUTHORITY = "iqn.2026-11.local.quarterdeck"
+_TARGET = re.compile(r"^Target (\d+): (\S+)$", re.MULTILINE)
+_STORE = re.compile(rf"LUN: {LUN}\n(?:.*\n)*? +Size: (\d+) MB(?:.*\n)*? +Backing store path: (\S+)")
+_SECTION = re.compile(r"^ {4}(\S.*):$", re.MULTILINE)
+# tgtadm's exit statuses (errno.h of tgt): there is one of the name already, or none.
+_EXISTS = "already exists"
+_TRIES = 5
+
+
+def iqn(cloud: str, volume_id: str) -> str:
+    """A volume's target (RFC 3720, section 3.2.6.3.1)."""
+    return f"{_AUTHORITY}:{cloud}.{check_id(volume_id)}"
+
+
+def portal(pool: Pool) -> tuple[str, int]:
+    """Where a pool's targets are: its portal, else its host."""
+    host, colon, port = (pool.portal or pool.address).rpartition(":")
+    if colon and port.isdigit():
+        return host.strip("[]"), int(port) if pool.portal else PORT
+    return pool.portal or pool.address, PORT
+
+
+def source_address(pool: Pool) -> str:
+    """This machine's address on the way to a pool's targets. Nothing is sent."""
+    host, port = portal(pool)
+    try:
+        ((family, *_, where), *_) = socket.getaddrinfo(host, port, type=socket.SOCK_DGRAM)
+        with socket.socket(family, socket.SOCK_DGRAM) as probe:
+            probe.connect(where)
+            return str(probe.getsockname()[0])
+    except OSError as error:
+        raise MachineFailed("pool.unreachable", f"{host}: {error.strerror or error}") from None
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """A target as tgtd has it: its number, its device, who may log in, and from where.
+
+    `size` in millions of bytes, as tgtd says it: what its device had when it was offered.
+    """
+
+    number: int
+    device: str
+    size: int
+    users: frozenset[str]
+    addresses: frozenset[str]
+
+    def holds(self, size: int) -> bool:
+        """Whether it offers as many bytes as its device has."""
+        return self.size == size // 1_000_000
+
+
+class Targets:
+    """The targets of one cloud on a storage host."""
+
+    def __init__(self, cloud: str, host: Host) -> None:
+        self._cloud = cloud
+        self._host = host
+
+    def all(self) -> Mapping[str, Target]:
+        """By volume. Raises MachineFailed `pool.target.down` where no tgtd answers."""
+        text = self._tgt("show", "target", reads=True)
+        found = {}
+        prefix = f"{_AUTHORITY}:{self._cloud}."
+        for head, body in _parts(_TARGET, text):
+            number, name = head.groups()
+            volume_id = name.removeprefix(prefix)
+            if name.startswith(prefix) and is_id(volume_id):
+                found[volume_id] = _target(int(number), body)
+        return found
+
+    def export(self, volume_id: str, device: Path, secret: str, address: str) -> None:
+        """Offer a device to whoever knows the volume's secret, at this address alone.
+
+        Done again, it puts right what is not.
+        """
+        found = self.all().get(volume_id)
+        number = found.number if found else self._new(volume_id)
+        target = ("--tid", str(number))
+        if found is None or found.device != str(device):
+            self._drop_unit(number)
+            unit = ("--lun", str(LUN), "--backing-store", str(device))
+            self._tgt("new", "logicalunit", *target, *unit)
+        if found is None or volume_id not in found.users:
+            self._forget_account(volume_id)
+            self._tgt("new", "account", "--user", volume_id, "--password", secret)
+            self._tgt("bind", "account", *target, "--user", volume_id)
+        # Last: before this nobody gets in.
+        if found is None or address not in found.addresses:
+            self._tgt("bind", "target", *target, "--initiator-address", address)
+
+    def withdraw(self, volume_id: str) -> None:
+        """Take the target away with its sessions; that there is none is no error."""
+        found = self.all().get(volume_id)
+        if found is not None:
+            self._tgt("delete", "target", "--force", "--tid", str(found.number))
+        self._forget_account(volume_id)
+
+    def resize(self, volume_id: str) -> None:
+        """Let the target see that its device grew. Nobody may read or write meanwhile."""
+        found = self.all().get(volume_id)
+        if found is not None:
+            self._drop_unit(found.number)
+            unit = ("--lun", str(LUN), "--backing-store", found.device)
+            self._tgt("new", "logicalunit", "--tid", str(found.number), *unit)
+
+    def _new(self, volume_id: str) -> int:
+        for _ in range(_TRIES):
+            taken = [int(number) for number, _ in _TARGET.findall(self._tgt("show", "target"))]
+            number = max(taken, default=0) + 1
+            try:
+                name = iqn(self._cloud, volume_id)
+                self._tgt("new", "target", "--tid", str(number), "--targetname", name)
+            except MachineFailed as error:
+                # Another process took the number meanwhile.
+                if _EXISTS not in error.message:
+                    raise
+            else:
+                return number
+        raise MachineFailed("pool.target.busy", f"{self._host.name} had no number for a target")
+
+    def _drop_unit(self, number: int) -> None:
+        unit = ("--tid", str(number), "--lun", str(LUN))
+        self._tgt("delete", "logicalunit", *unit, check=False)
+
+    def _forget_account(self, volume_id: str) -> None:
+        self._tgt("delete", "account", "--user", volume_id, check=False)
+
+    def _tgt(self, op: str, mode: str, *more: str, reads: bool = False, check: bool = True) -> str:
+        argv = ["tgtadm", "--lld", "iscsi", "--op", op, "--mode", mode, *more]
+        done = self._host.run(argv, reads=reads or op == "show", check=False)
+        if done.status != 0 and "connect" in done.stderr:
+            text = f"no tgtd answers on {self._host.name}; start it (systemctl start tgt)"
+            raise MachineFailed("pool.target.down", text)
+        if check and done.status != 0:
+            said = done.stderr.strip().removeprefix("tgtadm: ") or "no message"
+            raise MachineFailed("pool.target.failed", f"tgtadm {op} {mode}: {said}")
+        return done.stdout
+
+
+def _target(number: int, text: str) -> Target:
+    store = _STORE.search(text)
+    return Target(
+        number,
+        store.group(2) if store else "",
+        int(store.group(1)) if store else 0,
+        _words(text, "Account information"),
+        _words(text, "ACL information"),
+    )
+
+
+def _words(text: str, section: str) -> frozenset[str]:
+    """The lines of a section of tgtadm's listing."""
+    found = (body for head, body in _parts(_SECTION, text) if head.group(1) == section)
+    return frozenset(next(found, "").split())
+
+
+def _parts(head: re.Pattern[str], text: str) -> Iterator[tuple[re.Match[str], str]]:
+    """Each head with what follows it, up to the next."""
+    heads = list(head.finditer(text))
+    ends = [each.start() for each in heads[1:]] + [len(text)]
+    for each, end in zip(heads, ends, strict=False):
+        yield each, text[each.end() : end]

@@ -1,0 +1,69 @@
+"""Volumes of a storage host: real LVM over SSH, reached by a running guest over real iSCSI."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from backends.cloud import Cloud
+from backends.errors import Refused
+from tests.real.guest import Guest
+from tests.real.lab import Lab
+from tests.real.node.node import Node
+from tests.real.storage.farm import THICK, THIN, Farm, make, read, write
+
+
+@pytest.fixture(scope="module")
+def farm(new_node: Callable[..., Node]) -> Farm:
+    return Farm(new_node(memory=256, cpus=1, disks=(4096, 4096)))
+
+
+@pytest.fixture(scope="module")
+def shop(shared_lab: Lab, farm: Farm) -> Iterator[tuple[Lab, Cloud, Guest]]:
+    """A cloud with the pools, and a running guest."""
+    lab, cloud = shared_lab, shared_lab.cloud
+    farm.pools(cloud)
+    lab.network(cloud, "net")
+    guest = lab.guest(lab.launch(cloud, "vm", "net"))
+    yield lab, cloud, guest
+    cloud.instances.delete("vm")
+    cloud.networks.delete("net")
+    cloud.pools.delete(THICK, THIN)
+
+
+@pytest.mark.parametrize("pool", [THICK, THIN])
+def test_a_volume_lives_its_life(shop: tuple[Lab, Cloud, Guest], farm: Farm, pool: str) -> None:
+    lab, cloud, guest = shop
+    volume = make(cloud, "cargo", pool)
+    cloud.volumes.attach("cargo", "vm")
+    before = write(guest, volume)
+    lab.assert_in_order()
+
+    cloud.snapshots.create("cargo", "then", force=True)
+    after = write(guest, volume, text="later")
+    clone = make(cloud, "clone", pool, snapshot="then")
+    cloud.volumes.attach("clone", "vm")
+    assert read(guest, clone) == before
+    assert read(guest, volume) == after
+
+    cloud.volumes.extend("cargo", 2)
+    device = guest.disk(volume)
+    guest.run(f"until [ $(cat /sys/block/{device[5:]}/size) = 4194304 ]; do usleep 50000; done")
+    assert read(guest, volume) == after
+    far = write(guest, volume, place=1900, text="beyond")
+    assert read(guest, volume, place=1900) == far
+
+    cloud.volumes.detach("cargo", "vm")
+    cloud.volumes.revert("then")
+    cloud.volumes.attach("cargo", "vm")
+    assert read(guest, volume) == before
+    lab.assert_in_order()
+
+    for name in ("cargo", "clone"):
+        cloud.volumes.detach(name, "vm")
+    cloud.volumes.delete("clone")
+    cloud.snapshots.delete("then")
+    cloud.volumes.delete("cargo")
+    lab.assert_in_order()
+    assert farm.things(lab) == []
