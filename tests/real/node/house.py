@@ -14,7 +14,7 @@ from tests.real.node.node import Node
 
 ROOT = Path(__file__).resolve().parents[3]
 VENV = Path(sys.prefix)
-_CODE = ("backends", "console", "themes", "tests", "pyproject.toml")
+_CODE = ("backends", "benchmarks", "console", "themes", "tests", "pyproject.toml")
 
 
 def packages_drive(cache: Path = CACHE) -> Path:

@@ -24,7 +24,7 @@ PACKAGES = (
     *("lvm2", "thin-provisioning-tools", "tgt", "qemu-utils", "cryptsetup-bin", "e2fsprogs"),
     *("nfs-kernel-server", "nfs-common", "udev", "kmod", "procps", "python3", "openssh-server"),
     *("openvswitch-switch", "nftables", "conntrack", "dnsmasq-base", "iproute2", "ethtool"),
-    *("tcpdump", "iputils-ping", "iputils-arping", "genisoimage"),
+    *("tcpdump", "iputils-ping", "iputils-arping", "genisoimage", "busybox-static"),
     *("libvirt-daemon-system", "libvirt-clients", "qemu-system-x86", "qemu-block-extra"),
 )
 # What the disk is reached with; the node loads everything else itself.
