@@ -279,3 +279,10 @@ def test_a_project_that_has_them_stays(chart: Chart) -> None:
     project = identity.create_project("ships")
     chart.add(Router(project_id=project.id, name="theirs"))
     assert refused(lambda: identity.delete_project("ships")) == "project.in_use"
+
+
+def test_a_port_of_an_unfiltered_network_has_no_groups(chart: Chart) -> None:
+    with chart.cloud.context.store.write() as session:
+        session.get_one(Network, chart.far).port_security = False
+    ports = chart.cloud.ports
+    assert refused(lambda: ports.create("far", groups=["default"])) == "port.security.groups"
