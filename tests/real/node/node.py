@@ -146,6 +146,16 @@ class Node:
             input=data, capture_output=True, timeout=timeout, check=True,
         )  # fmt: skip
 
+    def lead(self, sockets: dict[Path, str]) -> subprocess.Popen[bytes]:
+        """Have Unix sockets here lead to some in the node, until the process is ended."""
+        ways = [word for here, there in sockets.items() for word in ("-L", f"{here}:{there}")]
+        alone = ("-S", "none", "-N", "-o", "ExitOnForwardFailure=yes")
+        process = subprocess.Popen(["ssh", *self._options(), *alone, *ways, "node"])
+        while not all(each.exists() for each in sockets):
+            assert process.poll() is None, "SSH ended"
+            threading.Event().wait(0.05)
+        return process
+
     def write(self, path: str, content: str) -> None:
         """A file in the node."""
         self.feed(content.encode(), "tee", path)
