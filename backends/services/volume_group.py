@@ -39,7 +39,7 @@ class GroupSnapshotRow(NamedTuple):
 
 
 class VolumeGroups(Service):
-    """Groups of the caller's project."""
+    """Groups of the caller's project. A group is a record alone; its volumes' labels name it."""
 
     def create(self, name: str = "", *, description: str = "") -> VolumeGroup:
         """A new group without volumes."""
@@ -52,7 +52,6 @@ class VolumeGroups(Service):
                 description=good_text(description, "description"),
             )
             change.session.add(row)
-            self._about(change, row.name or row.id)
             return row
 
         return self.context.perform("volume.group.create", act)
@@ -80,7 +79,6 @@ class VolumeGroups(Service):
             row.name = row.name if name is None else good_name(name)
             if description is not None:
                 row.description = good_text(description, "description")
-            self._about(change, row.name or row.id)
             return row
 
         return self.context.perform("volume.group.set", act)
@@ -110,7 +108,6 @@ class VolumeGroups(Service):
                     change.touch(Unit(Kind.VOLUME, volume.id))
                 change.session.flush()
                 change.session.delete(row)
-                self._about(change, row.name or row.id)
 
         self.context.perform("volume.group.delete", act)
 
@@ -177,7 +174,6 @@ class VolumeGroups(Service):
                     change.touch(*doom(session, Unit(Kind.SNAPSHOT, part.id)))
                 session.flush()
                 session.delete(row)
-                self._about(change, row.name or row.id)
 
         self.context.perform("volume.group.snapshot.delete", act)
 
@@ -193,15 +189,8 @@ class VolumeGroups(Service):
                 row.group_id = group.id if add else None
                 session.flush()
                 change.touch(Unit(Kind.VOLUME, row.id))
-            self._about(change, group.name or group.id)
 
         self.context.perform(verb, act)
-
-    def _about(self, change: Change, name: str) -> None:
-        """A group is records alone; the journal still knows of it."""
-        host = Unit(Kind.HOST, self.context.settings.host)
-        change.about(host, name)
-        change.touch(host)
 
 
 def _check_member(session: Session, group: VolumeGroup, row: Volume, *, add: bool) -> None:

@@ -62,7 +62,9 @@ class Disk:
                 offset = self._data_after(offset)
                 if offset >= self.size:
                     return
-            data = self.read(offset, CHUNK - offset % CHUNK)
+            length = min(CHUNK - offset % CHUNK, self.size - offset)
+            hole = self.is_hole(offset, length)
+            data = _ZEROS[:length] if hole else self.read(offset, length)
             yield offset, data
             offset += len(data)
 
