@@ -14,6 +14,7 @@ import pytest
 
 from backends.cloud import Cloud
 from backends.errors import QuarterdeckError, Refused
+from backends.services.dhcp_option import DhcpOption
 from backends.services.instance import NewInstance, Plug
 from backends.services.network import NewSubnet
 from backends.services.port import FixedAddress
@@ -140,6 +141,23 @@ def launch(flavor: str = FLAVOR, image: str = IMAGE, **more: Any) -> Callable[[C
         (subnet("172.16.12.0/24", pools=(("172.16.12.9", "172.16.12.2"),)), "network.pool.invalid"),
         (subnet("172.16.12.0/24", pools=(("10.0.0.1", "10.0.0.9"),)), "network.address.outside"),
         (subnet("172.16.12.0/24", ip_version=6), "network.subnet.invalid"),
+        (subnet("fd00:9::/64", ra_mode="slaac", address_mode="none"), "subnet.mode.invalid"),
+        (subnet("172.16.12.0/24", address_mode="slaac"), "subnet.mode.invalid"),
+        (
+            subnet("172.16.12.0/24", host_routes=(("10.0.0.0/8", "$(id)"),)),
+            "network.address.invalid",
+        ),
+        (lambda cloud: cloud.networks.set("net", dns_domain="a b"), "dns.domain"),
+        (lambda cloud: cloud.ports.set("plug", dns_name="a\nb"), "dns.name"),
+        (lambda cloud: cloud.instances.set("anchor", hostname="../x"), "dns.name"),
+        (
+            lambda cloud: cloud.ports.set("plug", options=[DhcpOption("mtu", "1\ndhcp-script=x")]),
+            "port.dhcp_option.invalid",
+        ),
+        (
+            lambda cloud: cloud.ports.create("net", options=[DhcpOption("dhcp-script", "x")]),
+            "port.dhcp_option.unknown",
+        ),
         (subnet("", subnet_pool="ranges", prefix_length=7), "subnet_pool.length"),
         (subnet("", subnet_pool="ranges", prefix_length=32), "network.subnet.invalid"),
         (subnet("172.16.12.0/24", subnet_pool="ranges"), "subnet_pool.range"),
