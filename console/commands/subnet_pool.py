@@ -153,7 +153,7 @@ COMMANDS = (
     ),
     Command(
         "subnet pool list", list_, "List the subnet pools you may use.",
-        (LONG, ALL_PROJECTS, *_SHARE, *_DEFAULT,
+        (LONG, ALL_PROJECTS, PROJECT, *_SHARE, *_DEFAULT,
          arg("--name", dest="pool_name", help="of this name alone")),
         "subnet pool list --long", "rows",
     ),

@@ -14,4 +14,7 @@ Register 6 is the network: its conntrack zone. Register 7 is 1 for what came ove
 Rules decide about every packet of a connection, in both directions: a reply passes only where the
 rule that let its request through is still there. So a withdrawn rule ends its connections at once,
 and a connection that another rule allows goes on.
+
+A port with stateless groups gets from 71 to 72 and from 81 to 82 without being tracked: its rules
+decide about each packet alone. Whoever talks to it and is tracked has the connection committed in 81.
 """
