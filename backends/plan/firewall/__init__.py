@@ -16,5 +16,6 @@ rule that let its request through is still there. So a withdrawn rule ends its c
 and a connection that another rule allows goes on.
 
 A port with stateless groups gets from 71 to 72 and from 81 to 82 without being tracked: its rules
-decide about each packet alone. Whoever talks to it and is tracked has the connection committed in 81.
+decide about each packet alone. Whoever talks to it and is tracked has its connection committed
+in 81.
 """
