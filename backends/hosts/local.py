@@ -70,7 +70,8 @@ class LocalHost:
     def read_text(self, path: Path) -> str | None:
         try:
             return path.read_text(encoding="utf-8", errors="replace")
-        except (FileNotFoundError, NotADirectoryError):
+        except (FileNotFoundError, NotADirectoryError, ProcessLookupError):
+            # The last is a file of /proc whose process ended between its opening and its reading.
             return None
 
     def write_text(self, path: Path, text: str, mode: int = 0o600) -> None:

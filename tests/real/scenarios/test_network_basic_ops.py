@@ -16,7 +16,7 @@ from backends.services.network import NewSubnet
 from backends.settings import router_namespace
 from tests.real.lab import eventually, run
 from tests.real.routing.town import Town
-from tests.real.scenarios.tenant import Server, Tenant, answers, icmp, ssh
+from tests.real.scenarios.tenant import Server, Tenant, answers, icmp, reached, ssh
 from tests.real.stand_in import StandIn
 
 NAME = "beacon.example"
@@ -78,12 +78,12 @@ def test_what_was_made_is_listed(tenant: Tenant, one: Server) -> None:
 def test_a_server_is_reached_and_reaches_in_and_out(
     town: Town, tenant: Tenant, one: Server, two: Server
 ) -> None:
-    assert answers(one.floating)
+    assert reached(one.floating)
     assert one.run("hostname") == "one"
     for address in (*tenant.own_addresses("quay"), two.address, f"{town.outer}.1"):
-        assert one.pings(address), address
+        assert one.reaches(address), address
     assert f"{town.outer}.203" in one.run(f"nslookup {NAME}")
-    assert one.pings(NAME)
+    assert one.reaches(NAME)
 
 
 def test_a_floating_address_moves_to_another_server(
@@ -95,7 +95,7 @@ def test_a_floating_address_moves_to_another_server(
     assert floats.unset(row.id).port_id is None
     assert not answers(one.floating)
     assert floats.lend_to_instance(row.id, "two").port_id == two.port.id
-    assert answers(row.address)
+    assert reached(row.address)
     # The key tells who it is that answers now.
     assert two.key.attempt(row.address, "hostname").stdout.strip() == "two"
     assert not one.key.opens(row.address)
@@ -113,7 +113,7 @@ def test_servers_of_two_networks_meet_once_a_router_joins_them(
         assert not one.pings(address), address
     tenant.cloud.routers.add_subnet("gate", "far")
     for address in ("10.77.22.1", there.address):
-        assert one.pings(address), address
+        assert one.reaches(address), address
 
 
 def test_a_network_is_plugged_into_a_running_server(
@@ -127,7 +127,7 @@ def test_a_network_is_plugged_into_a_running_server(
     nic = _nic(one, side)
     assert nic != _nic(one, one.port)
     for address in tenant.own_addresses("side"):
-        assert one.pings(f"-I {nic} {address}"), address
+        assert one.reaches(f"-I {nic} {address}"), address
     assert one.run("hostname") == "one", "its old network serves it as before"
 
 
@@ -138,33 +138,33 @@ def test_a_forged_mac_is_let_through_without_port_security_alone(
     tenant.cloud.ports.set("peer", groups=["open"])
     nic = _nic(one, side)
     there = f"-I {nic} {peer.address}"
-    eventually(lambda: one.pings(there), "the peer")
+    assert one.reaches(there)
     one.run(f"ip link set {nic} address {FORGED}")
     assert not one.pings(there)
     tenant.cloud.ports.set(side.id, groups=[], port_security=False)
-    eventually(lambda: one.pings(there), "the peer again")
+    assert one.reaches(there)
 
 
 def test_it_forwards_nothing_while_its_router_is_off(tenant: Tenant, one: Server) -> None:
     routers = tenant.cloud.routers
     router = routers.show("gate").router
-    assert answers(one.floating)
+    assert reached(one.floating)
     routers.set("gate", admin_state_up=False)
     assert not answers(one.floating)
     assert router_namespace(router.id) not in run("ip", "netns", "list")
     assert not tenant.town.cloud.drift.show()
     routers.set("gate", admin_state_up=True)
-    assert answers(one.floating)
+    assert reached(one.floating)
     assert one.run("hostname") == "one"
 
 
 def test_nothing_passes_a_port_that_is_down(tenant: Tenant, one: Server, two: Server) -> None:
     ports = tenant.cloud.ports
-    assert one.pings(two.address)
+    assert one.reaches(two.address)
     ports.set(two.port.id, admin_state_up=False)
     assert not one.pings(two.address)
     ports.set(two.port.id, admin_state_up=True)
-    eventually(lambda: one.pings(two.address), "the other server")
+    assert one.reaches(two.address)
 
 
 @pytest.fixture
@@ -193,7 +193,7 @@ def test_a_port_of_its_owner_outlives_its_server(tenant: Tenant, one: Server, tw
     assert (port.device_id, port.device_owner) == ("", "")
     again = tenant.boot("three", port=port.id)
     assert again.address == two.address
-    assert one.pings(again.address)
+    assert one.reaches(again.address)
 
 
 def _nic(server: Server, port: Port) -> str:
