@@ -30,7 +30,7 @@ class QosForm(Form):
         Text("name", "Name", good_name),
         *_RULES,
         Toggle("shared", "Shared"),
-        Toggle("default", "For new networks"),
+        Toggle("default", "Default"),
         Text("description", "Description", description, optional=True),
     )
 
@@ -61,7 +61,7 @@ class QosEdit(EditForm):
         Text("name", "Name", good_name),
         *_RULES,
         Toggle("shared", "Shared"),
-        Toggle("default", "For new networks"),
+        Toggle("default", "Default"),
         Text("description", "Description", description, optional=True),
     )
 
