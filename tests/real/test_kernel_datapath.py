@@ -32,6 +32,7 @@ _SAMPLE = (
 _ALL = {
     "rules": ("firewall/test_rules.py", "firewall/test_order.py"),
     "forging": ("firewall/test_forging.py", "routing/test_isolation.py"),
+    "ports": ("firewall/test_qos.py", "firewall/test_trunk.py"),
     "routers": ("routing/test_nat.py", "routing/test_provider.py", "routing/test_host.py"),
     "routes": ("routing/test_routes.py", "routing/test_repair.py"),
     "reading": ("inspection/test_connections.py", "inspection/test_flows.py"),
