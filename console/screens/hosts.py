@@ -31,7 +31,7 @@ class Hosts(TablePanel):
     noun = "host"
     columns = (
         Column("name", "NAME", lambda h: h.row.name, 10, 32, "N"),
-        Column("state", "STATE", lambda h: h.state, 8, 24, "S",
+        Column("state", "STATE", lambda h: h.state, 14, 24, "S",
                lambda h: _TONES.get(h.state, "bad")),
         Column("address", "TUNNEL ADDRESS", lambda h: h.row.tunnel_address, 14, 39, "D"),
         Column("mtu", "MTU", lambda h: str(h.row.underlay_mtu or ""), 5, 5, "M",
@@ -42,9 +42,9 @@ class Hosts(TablePanel):
                order=lambda h: h.networks, right=True),
         Column("seen", "SEEN", _seen, 4, 5, "E",
                order=lambda h: h.seen if h.seen is not None else 1e12, right=True),
-        Column("tunnel", "TUNNEL", lambda h: h.tunnel, 14, 15, "T"),
         Column("age", "AGE", lambda h: words.age(h.row.created_at), 4, 5, "A",
                order=lambda h: -h.row.created_at, right=True),
+        Column("tunnel", "TUNNEL", lambda h: h.tunnel, 14, 15, "T"),
     )  # fmt: skip
 
     def key(self, item: HostView) -> str:

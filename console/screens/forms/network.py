@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from backends.cloud import Cloud
+from backends.errors import Refused
 from backends.plan.subnet_modes import MODES
 from backends.records.network import Network
 from backends.services import addresses
@@ -12,6 +13,7 @@ from backends.services.base import good_name
 from backends.services.dns_name import good_dns_domain, good_dns_name
 from backends.services.network import NewSubnet
 from backends.services.port import FixedAddress
+from backends.services.provider import VNIS, Provider
 from console.screens.forms.suggest import (
     addresses_listed,
     description,
@@ -31,7 +33,15 @@ class NetworkForm(Form):
     heading = "New network"
     fields = (
         Text("name", "Name", good_name),
-        Text("mtu", "MTU", number("an MTU", 68, 9216), value="1500"),
+        Text("mtu", "MTU", number("an MTU", 68, 9216), optional=True, hint="what fits"),
+        Choice("type", "Type", optional=True, hint="what is usual here"),
+        Text(
+            "segment",
+            "Segment",
+            number("a segment", 1, VNIS[-1]),
+            optional=True,
+            hint="its VLAN, or its VNI of VXLAN",
+        ),
         Toggle("security", "Filter ports", on=True),
         Choice("qos", "QoS policy", optional=True, hint="the project's default"),
         Toggle("shared", "Shared"),
@@ -44,11 +54,17 @@ class NetworkForm(Form):
         taken = {each.name for each in self.cloud.networks.list()}
         return {
             "name": Loaded(next_name("network", taken)),
+            "type": Loaded("", tuple((each, each) for each in ("local", "flat", "vlan", "vxlan"))),
             "qos": Loaded("", qos_options(self.cloud)),
         }
 
     def request(self, values: Values) -> Request:
-        name, mtu, text = values["name"], int(values["mtu"]), values["description"]
+        name, text = values["name"], values["description"]
+        mtu = int(values["mtu"]) if values["mtu"] else None
+        segment = int(values["segment"]) if values["segment"] else None
+        if segment and not values["type"]:
+            raise Refused("form.type", "a segment is of a type: say which, vlan or vxlan")
+        lies = Provider(values["type"], segment=segment) if values["type"] else None
 
         def create(cloud: Cloud) -> object:
             return cloud.networks.create(
@@ -57,6 +73,7 @@ class NetworkForm(Form):
                 description=text,
                 shared=bool(values["shared"]),
                 external=bool(values["external"]),
+                provider=lies,
                 port_security=bool(values["security"]),
                 qos_policy=values["qos"] or None,
                 dns_domain=values["domain"],
