@@ -41,7 +41,7 @@ def upgrade() -> None:
     for table in ("network", "port"):
         with op.batch_alter_table(table, schema=None) as batch_op:
             if table == "port":
-                leaving = sa.Column(
+                leaving: sa.Column[bool] = sa.Column(
                     "leaving", sa.Boolean(), nullable=False, server_default=sa.false()
                 )
                 batch_op.add_column(leaving)
