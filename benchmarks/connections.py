@@ -9,12 +9,18 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+import numpy as np
+
 from backends.drivers.conntrack import netlink, reading
+from backends.drivers.conntrack.events import Happened
+from backends.drivers.conntrack.ledger import Ledger
+from backends.drivers.conntrack.table import Connections
 from benchmarks import entries
 from benchmarks.measure import Result, medians
 
 COUNT = 1_000_000
 ZONES = 100
+EVENTS = 1_000
 _ZONE = 7
 _MEMORY = 256.0  # MiB
 _RUNS = 3
@@ -24,6 +30,8 @@ def main() -> list[Result]:
     """All of them, and one zone of a hundred."""
     with _table() as name:
         argv = ["ip", "netns", "exec", name, "conntrack"]
+        ledger = Ledger(reading.read(name))
+        changed = _changed(ledger)
         times = medians(
             {
                 "ours": lambda: _expect(name, None, COUNT),
@@ -31,6 +39,7 @@ def main() -> list[Result]:
                 "conntrack": lambda: _run([*argv, "-L", "-o", "extended"]),
                 "zone": lambda: _expect(name, _ZONE, COUNT // ZONES),
                 "conntrack zone": lambda: _run([*argv, "-L", "-w", str(_ZONE)]),
+                "followed": lambda: _follow(ledger, changed),
             },
             _RUNS,
         )
@@ -40,8 +49,10 @@ def main() -> list[Result]:
         Result(f"{what} / receiving them", times["ours"], times["bare"], 1.35),
         Result(f"{what} / conntrack -L", times["ours"], times["conntrack"], 1 / 1.4),
         Result("one zone's / conntrack -L -w", times["zone"], times["conntrack zone"], 1 / 8),
+        Result(f"{EVENTS:,} events followed / reading all again", times["followed"], times["ours"],
+               1 / 5),
         Result(f"{what}: memory / limit", used, _MEMORY, 1.0, "MiB"),
-    ]
+    ]  # fmt: skip
 
 
 @contextmanager
@@ -56,6 +67,22 @@ def _expect(name: str, zone: int | None, count: int) -> None:
     found = len(reading.read(name, zone=zone))
     if found != count:
         raise OSError(f"{found:,} connections were read, not {count:,}")
+
+
+def _changed(ledger: Ledger) -> Connections:
+    """A copy of some connections, of which so many events could be."""
+    table = ledger.table
+    return table.take(np.arange(0, len(table), len(table) // EVENTS))
+
+
+def _follow(ledger: Ledger, some: Connections) -> None:
+    """Half of the events are ends, half begins: afterwards all is as it was."""
+    half, none = some.take(slice(0, len(some) // 2)), Connections.empty(0)
+    before = len(ledger)
+    ledger.take(Happened(none, none, half))
+    ledger.take(Happened(half, none, none))
+    if len(ledger) != before:
+        raise OSError(f"{len(ledger):,} connections were kept, not {before:,}")
 
 
 def _receive(name: str) -> None:
