@@ -142,11 +142,13 @@ class Node:
         )  # fmt: skip
 
     def feed(self, data: bytes, *argv: str, timeout: float = 60) -> None:
-        """Run a command that reads these bytes."""
-        subprocess.run(
+        """Run a command that reads these bytes; raises Failed unless it succeeds."""
+        done = subprocess.run(
             ["ssh", *self._options(), "node", shlex.join(argv)],
-            input=data, capture_output=True, timeout=timeout, check=True,
+            input=data, capture_output=True, timeout=timeout, check=False,
         )  # fmt: skip
+        if done.returncode != 0:
+            raise Failed(f"{self.name}: {argv} ended with {done.returncode}: {done.stderr!r}")
 
     def lead(self, sockets: dict[Path, str]) -> subprocess.Popen[bytes]:
         """Have Unix sockets here lead to some in the node, until the process is ended."""
