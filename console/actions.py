@@ -5,6 +5,7 @@ The ids are what a key map remaps, what read-only mode goes by, and what the hel
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -58,6 +59,11 @@ def of(*kinds: str) -> tuple[Action, ...]:
 def bindings(actions: Iterable[Action]) -> list[Binding]:
     """Their keys."""
     return [action.binding() for action in actions]
+
+
+def _moment() -> str:
+    """A name for what is made now."""
+    return time.strftime("%Y-%m-%d %H:%M:%S").replace(":", ".")
 
 
 def _method(name: str) -> Callable[[Any], None]:
@@ -131,7 +137,7 @@ _form("instance.resize", "w", "Resize", "resize", hint=False)
 _form("instance.rebuild", "f", "Rebuild", "rebuild", hint=False)
 _form("instance.rescue", "m", "Rescue", "rescue", hint=False)
 _form("instance.plug", "a", "Plug in", "plug", hint=False)
-_form("instance.unplug", "x", "Unplug", "unplug", hint=False)
+_form("instance.unplug", "v", "Unplug", "unplug", hint=False)
 _verb(
     "instance.flatten",
     "k",
@@ -158,6 +164,24 @@ _form("volume.create", "c", "Create", "create")
 _form("volume.rename", "e", "Rename", "rename")
 _form("volume.attach", "a", "Attach", "attach")
 _form("volume.detach", "u", "Detach", "detach")
+_form("volume.extend", "x", "Extend", "extend")
+_form("volume.clone", "l", "Clone", "clone", hint=False)
+_form("volume.revert", "r", "Revert", "revert", hint=False)
+_view("volume.tree", "t", "Tree", "show_tree")
+_verb(
+    "volume.snapshot",
+    "n",
+    "Snapshot",
+    lambda cloud, ids: cloud.snapshots.create(ids[0], _moment(), force=True),
+    hint=True,
+)
+_verb(
+    "volume.backup",
+    "b",
+    "Backup",
+    lambda cloud, ids: cloud.backups.make(ids[0], _moment()),
+    hint=True,
+)
 _verb(
     "volume.delete",
     "ctrl+d",

@@ -95,6 +95,14 @@ class VolumeBackups(Service):
         self._tidy(made.id)
         return made
 
+    def make(self, volume: str, name: str = "") -> VolumeBackup:
+        """A backup of a volume as its guest goes on: only what changed, where there is one."""
+        self.caller.require(Role.MEMBER, "make a backup")
+        with self.context.reading() as session:
+            row = find(session, Volume, volume, "volume", self.caller)
+            has = _newest(session, row) is not None
+        return self.create(NewBackup(row.id, name, incremental=has, force=True))
+
     def list(self, *, volume: str | None = None, all_projects: bool = False) -> Sequence[BackupRow]:
         """The caller's backups, or those of a volume, the oldest first."""
         with self.context.reading() as session:
@@ -252,8 +260,8 @@ class VolumeBackups(Service):
                 return
 
 
-def _parent(session: Session, row: Volume) -> VolumeBackup:
-    """The newest backup of the volume. Raises Refused `backup.no_parent`."""
+def _newest(session: Session, row: Volume) -> VolumeBackup | None:
+    """The newest backup of the volume."""
     query = (
         select(VolumeBackup)
         .where(
@@ -263,7 +271,12 @@ def _parent(session: Session, row: Volume) -> VolumeBackup:
         )
         .order_by(col(VolumeBackup.created_at).desc())
     )
-    found = session.exec(query).first()
+    return session.exec(query).first()
+
+
+def _parent(session: Session, row: Volume) -> VolumeBackup:
+    """The newest backup of the volume. Raises Refused `backup.no_parent`."""
+    found = _newest(session, row)
     if found is None:
         text = f"volume {row.name or row.id} has no backup yet; make a full one first"
         raise Refused("backup.no_parent", text)

@@ -29,13 +29,18 @@ HOURS = 6 * 3600.0
 
 
 class VolumeRow(NamedTuple):
-    """One line of a listing. `attached` are (instance name, device); `doing` what is at work."""
+    """One line of a listing.
+
+    `attached` are (instance name, device), `guests` the ids of those instances; `doing` what is at
+    work.
+    """
 
     volume: Volume
     attached: tuple[tuple[str, str], ...]
     doing: str = ""
     type: str = ""
     snapshots: int = 0
+    guests: tuple[str, ...] = ()
 
     @property
     def status(self) -> str:
@@ -343,6 +348,9 @@ def _resized(volume_id: str, size: int, session: Session) -> None:
 def _rows(session: Session, rows: Sequence[Volume]) -> list[VolumeRow]:
     used = _attached(session)
     types = {row.id: row.name for row in session.exec(select(VolumeType))}
+    guests: dict[str, list[str]] = {}
+    for each in session.exec(select(Attachment).order_by(col(Attachment.created_at))):
+        guests.setdefault(each.volume_id, []).append(each.instance_id)
     counts: dict[str, int] = {}
     for volume_id in session.exec(select(VolumeSnapshot.volume_id)):
         counts[volume_id] = counts.get(volume_id, 0) + 1
@@ -353,6 +361,7 @@ def _rows(session: Session, rows: Sequence[Volume]) -> list[VolumeRow]:
             storage.doing(session, row),
             types.get(row.type_id or "", ""),
             counts.get(row.id, 0),
+            tuple(guests.get(row.id, ())),
         )
         for row in rows
     ]

@@ -42,8 +42,9 @@ from console.screens.forms.routing import (
     RouterForm,
 )
 from console.screens.forms.security import RuleForm, SecurityGroupForm
-from console.screens.forms.storage import AttachForm, ImageForm, VolumeForm
+from console.screens.forms.storage import ImageForm
 from console.screens.forms.trunk import SubportForm, TrunkEdit, TrunkForm
+from console.screens.forms.volume import AttachForm, ExtendForm, VolumeForm
 from console.widgets.form import Form, Request
 
 FORMS: dict[str, type[Form]] = {
@@ -91,6 +92,7 @@ FORMS: dict[str, type[Form]] = {
     "user": UserForm,
     "volume": VolumeForm,
     "volume attach": AttachForm,
+    "volume extend": ExtendForm,
 }
 
 

@@ -143,6 +143,16 @@ def target_of_serial(xml: str, serial: str) -> str | None:
     return None
 
 
+def serials(xml: str) -> dict[str, str]:
+    """The serials of a domain's disks by their targets (`vdb`)."""
+    found = {}
+    for disk in ElementTree.fromstring(xml).iterfind("devices/disk"):
+        target = disk.find("target")
+        if target is not None:
+            found[target.get("dev", "")] = disk.findtext("serial", "")
+    return found
+
+
 def secret_usage(key_id: str, cloud: str) -> str:
     """What a key of this cloud is for, as libvirt names it."""
     return f"quarterdeck/{cloud}/{key_id}"

@@ -14,8 +14,6 @@ from backends.services.base import good_name
 from backends.services.image import DISK_FORMATS
 from console.screens.forms.suggest import (
     PathSuggester,
-    description,
-    next_name,
     number,
     readable_file,
 )
@@ -91,56 +89,6 @@ class ImageForm(Form):
             )
 
         return Request(f"Import image {name}", create)
-
-
-class VolumeForm(Form):
-    """A new, empty volume."""
-
-    heading = "New volume"
-    fields = (
-        Text("name", "Name", good_name),
-        Text("size", "Size (GiB)", number("a volume's GiB", 1, 1 << 16), value="1"),
-        Text("description", "Description", description, optional=True),
-    )
-
-    def load(self) -> dict[str, Loaded]:
-        taken = {row.volume.name for row in self.cloud.volumes.list()}
-        return {"name": Loaded(next_name("volume", taken))}
-
-    def request(self, values: Values) -> Request:
-        name, size, text = values["name"], int(values["size"]), values["description"]
-        return Request(
-            f"Create volume {name}", lambda cloud: cloud.volumes.create(name, size, text)
-        )
-
-
-class AttachForm(Form):
-    """Which instance gets a volume."""
-
-    heading = "Attach volume"
-    does = "Attach"
-    fields = (Choice("volume", "Volume"), Choice("instance", "To instance"))
-
-    def load(self) -> dict[str, Loaded]:
-        cloud, everyone = self.cloud, bool(self.chosen)
-        rows = [row for row in cloud.volumes.list(all_projects=everyone) if not row.attached]
-        volume = self.chosen.get("volume") or (rows[0].volume.id if rows else "")
-        owner = next((row.volume.project_id for row in rows if row.volume.id == volume), "")
-        guests = [
-            (each.name, each.id)
-            for each in cloud.instances.recorded(all_projects=everyone)
-            if each.project_id == owner
-        ]
-        return {
-            "volume": Loaded(
-                volume, [(row.volume.name or row.volume.id, row.volume.id) for row in rows]
-            ),
-            "instance": Loaded(guests[0][1] if guests else "", guests),
-        }
-
-    def request(self, values: Values) -> Request:
-        volume, instance = values["volume"], values["instance"]
-        return Request("Attach volume", lambda cloud: cloud.volumes.attach(volume, instance))
 
 
 def _sum(text: str) -> object:
