@@ -239,8 +239,9 @@ class TestDefinition:
         drive = place.settings.instance(spec.id) / "config-d1.iso"
         spec = replace(spec, disks=(*spec.disks, Disk(str(drive), "raw", "sda", read_only=True)))
         place.apply(steps.DefineDomain(spec), steps.StartDomain(spec.id))
-        for path in (place.settings.image(image), place.settings.overlay(spec.id), drive):
+        for path in (place.settings.overlay(spec.id), drive):
             assert path.stat().st_mode & 0o077 == 0
+        assert place.settings.image(image).stat().st_mode & 0o227 == 0
         place.apply(steps.DestroyDomain(spec.id), steps.StartDomain(spec.id))
 
 
