@@ -280,7 +280,7 @@ _form("router.edit", "e", "Change", "edit")
 _verb("router.on", "n", "Switch on", lambda c, ids: c.routers.set(ids[0], admin_state_up=True))
 _verb(
     "router.off",
-    "x",
+    "f",
     "Switch off",
     lambda cloud, ids: cloud.routers.set(ids[0], admin_state_up=False),
     dangerous=True,
