@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from pathlib import Path
 
-from backends.drivers.volumes.pool import Pool
+from backends.drivers.volumes.pool import Pool, host_port
 from backends.hosts import Host
 from backends.hosts.link import Address
 from backends.hosts.ssh import SshHost
@@ -38,9 +38,5 @@ class StorageHosts:
 
 def address_of(pool: Pool) -> Address:
     """How a pool's host is reached."""
-    host, colon, port = pool.address.rpartition(":")
-    if not (colon and port.isdigit()):
-        host, port = pool.address, str(_PORT)
-    return Address(
-        host.strip("[]"), pool.login or "root", Path(pool.key_path), pool.host_key, int(port)
-    )
+    host, port = host_port(pool.address, _PORT)
+    return Address(host, pool.login or "root", Path(pool.key_path), pool.host_key, port)

@@ -60,6 +60,15 @@ def pool_of(values: object) -> Pool:
     return Pool(**{name: getattr(values, name) for name in _NAMES})
 
 
+def host_port(text: str, usual: int) -> tuple[str, int]:
+    """`host`, `host:port` or `[address]:port`; an IPv6 address alone has no port (RFC 3986)."""
+    host, colon, port = text.rpartition(":")
+    bracketed = host.startswith("[") and host.endswith("]")
+    if colon and port.isdigit() and (bracketed or ":" not in host):
+        return host.strip("[]"), int(port)
+    return text.strip("[]"), usual
+
+
 def default_pool(settings: Settings) -> Pool:
     """The pool that every cloud has: its volume group, or its folder of files."""
     if settings.volume_group:

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from backends.drivers.labels.names import check_id, is_id
-from backends.drivers.volumes.pool import Pool
+from backends.drivers.volumes.pool import Pool, host_port
 from backends.errors import MachineFailed
 from backends.hosts import Host
 
@@ -36,10 +36,9 @@ def iqn(cloud: str, volume_id: str) -> str:
 
 def portal(pool: Pool) -> tuple[str, int]:
     """Where a pool's targets are: its portal, else its host."""
-    host, colon, port = (pool.portal or pool.address).rpartition(":")
-    if colon and port.isdigit():
-        return host.strip("[]"), int(port) if pool.portal else PORT
-    return pool.portal or pool.address, PORT
+    if pool.portal:
+        return host_port(pool.portal, PORT)
+    return host_port(pool.address, PORT)[0], PORT
 
 
 def source_address(pool: Pool) -> str:

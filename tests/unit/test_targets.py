@@ -1,0 +1,145 @@
+"""iSCSI targets: what tgtadm's listing tells, and exactly what is asked of it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+from backends.drivers.volumes.pool import Pool
+from backends.drivers.volumes.targets import Targets, iqn, portal
+from backends.errors import MachineFailed
+from backends.hosts import Output
+
+ONE, TWO = "0b9f4e7a-1111-4222-8333-444455556666", "0b9f4e7a-2222-4222-8333-444455556666"
+DEVICE = f"/dev/vg/volume-{ONE}"
+SECRET = "s3cret-s3cret-s3cret"
+# What tgt 1.0.85 prints, cut to what differs.
+LISTING = f"""\
+Target 1: {iqn("mine", ONE)}
+    System information:
+        Driver: iscsi
+        State: ready
+    I_T nexus information:
+        I_T nexus: 4
+            Initiator: iqn.2026-11.local.quarterdeck:mine
+    LUN information:
+        LUN: 0
+            Type: controller
+            Size: 0 MB, Block size: 1
+            Backing store path: None
+        LUN: 1
+            Type: disk
+            Size: 1073 MB, Block size: 512
+            Backing store type: rdwr
+            Backing store path: {DEVICE}
+            Backing store flags:
+    Account information:
+        {ONE}
+    ACL information:
+        10.0.0.1
+Target 4: {iqn("mine-too", TWO)}
+    LUN information:
+    Account information:
+    ACL information:
+        ALL
+Target 7: iqn.2001-04.com.example:disk
+    LUN information:
+    Account information:
+    ACL information:
+"""
+
+
+class Wire:
+    """A host whose tgtd says what it is told to, and notes what it was asked."""
+
+    name, read_only = "barn", False
+
+    def __init__(self, listing: str = LISTING, *, refuses: str = "") -> None:
+        self.listing, self.refuses = listing, refuses
+        self.asked: list[str] = []
+
+    def run(self, argv: Sequence[str], **options: object) -> Output:
+        words = [
+            each for each in argv if each not in ("tgtadm", "--lld", "iscsi", "--op", "--mode")
+        ]
+        if words[0] != "show":
+            self.asked.append(" ".join(words))
+        if self.refuses:
+            return Output(107, "", self.refuses)
+        return Output(0, self.listing, "")
+
+
+def targets(wire: Wire) -> Targets:
+    return Targets("mine", wire)  # type: ignore[arg-type]
+
+
+def test_only_the_clouds_own_targets_are_seen() -> None:
+    (found,) = targets(Wire()).all().items()
+    assert found[0] == ONE
+    assert (found[1].number, found[1].device) == (1, DEVICE)
+    assert found[1].users == {ONE}
+    assert found[1].addresses == {"10.0.0.1"}
+    assert found[1].holds(1 << 30)
+    assert not found[1].holds(2 << 30)
+    assert targets(Wire("")).all() == {}
+
+
+def test_what_is_in_order_is_not_asked_for_again() -> None:
+    wire = Wire()
+    targets(wire).export(ONE, Path(DEVICE), SECRET, "10.0.0.1")
+    assert wire.asked == []
+
+
+def test_a_new_target_lets_nobody_in_until_the_end() -> None:
+    wire = Wire()
+    targets(wire).export(TWO, Path("/dev/vg/two"), SECRET, "10.0.0.1")
+    assert wire.asked == [
+        f"new target --tid 8 --targetname {iqn('mine', TWO)}",
+        "delete logicalunit --tid 8 --lun 1",
+        "new logicalunit --tid 8 --lun 1 --backing-store /dev/vg/two",
+        f"delete account --user {TWO}",
+        f"new account --user {TWO} --password {SECRET}",
+        f"bind account --tid 8 --user {TWO}",
+        "bind target --tid 8 --initiator-address 10.0.0.1",
+    ]
+
+
+def test_another_host_of_the_cloud_is_let_in_beside_the_first() -> None:
+    wire = Wire()
+    targets(wire).export(ONE, Path(DEVICE), SECRET, "10.0.0.2")
+    assert wire.asked == ["bind target --tid 1 --initiator-address 10.0.0.2"]
+
+
+def test_a_target_goes_with_its_sessions_and_its_account() -> None:
+    wire = Wire()
+    targets(wire).withdraw(ONE)
+    targets(wire).withdraw(TWO)
+    assert wire.asked == [
+        "delete target --force --tid 1",
+        f"delete account --user {ONE}",
+        f"delete account --user {TWO}",
+    ]
+
+
+def test_a_daemon_that_is_down_is_told_of() -> None:
+    with pytest.raises(MachineFailed) as down:
+        targets(Wire(refuses="tgtadm: failed to send request hdr to tgt daemon, connect")).all()
+    assert down.value.code == "pool.target.down"
+    assert SECRET not in down.value.message
+
+
+@pytest.mark.parametrize(
+    ("address", "there", "where"),
+    [
+        ("10.0.0.7", "", ("10.0.0.7", 3260)),
+        ("10.0.0.7:2222", "", ("10.0.0.7", 3260)),
+        ("10.0.0.7", "10.1.0.7:3333", ("10.1.0.7", 3333)),
+        ("barn", "10.1.0.7", ("10.1.0.7", 3260)),
+        ("[fd00::7]:22", "", ("fd00::7", 3260)),
+        ("fd00::7", "[fd00::8]:3260", ("fd00::8", 3260)),
+    ],
+)
+def test_where_the_targets_are(address: str, there: str, where: tuple[str, int]) -> None:
+    assert portal(Pool(host="barn", address=address, portal=there)) == where
