@@ -38,7 +38,7 @@ def init(access: Access, *, volume_group: str = "") -> bool:
 
     With a store that others share and that has the cloud, this machine becomes a host of it.
     Raises Refused `readonly`, `caller.not_root`, `cloud.name.invalid`, `cloud.zones.exhausted`,
-    `store.*`.
+    `cloud.init.busy`, `store.*`.
     """
     access.check_writes("make a cloud")
     if os.geteuid() != 0:
