@@ -164,10 +164,10 @@ _form("volume.create", "c", "Create", "create")
 _form("volume.rename", "e", "Rename", "rename")
 _form("volume.attach", "a", "Attach", "attach")
 _form("volume.detach", "u", "Detach", "detach")
-_form("volume.extend", "x", "Extend", "extend")
+_form("volume.extend", "x", "Extend", "extend", hint=False)
 _form("volume.clone", "l", "Clone", "clone", hint=False)
 _form("volume.revert", "r", "Revert", "revert", hint=False)
-_view("volume.tree", "t", "Tree", "show_tree")
+_view("volume.tree", "t", "Tree", "show_tree", hint=False)
 _verb(
     "volume.snapshot",
     "n",

@@ -154,9 +154,10 @@ class Ports(Service):
             for view in views
             if view.port.interface in plugged
         }
+        mine = {view.port.id for view in views}
         with self.context.reading() as session:
             for id_, (interface, vlan) in places(session).items():
-                if interface in plugged and id_ in {view.port.id for view in views}:
+                if interface in plugged and id_ in mine:
                     numbers[id_] = subport_number(plugged[interface].ofport, vlan)
         return {id_: counted[number] for id_, number in numbers.items() if number in counted}
 

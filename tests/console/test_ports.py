@@ -113,7 +113,7 @@ async def test_a_port_is_plugged_into_the_instance_under_the_cursor(
         await until(pilot, lambda: done)
         assert done[0][:2] == ("network", instance)
         done.clear()
-        await pilot.press("x")
+        await pilot.press("v")
         form = await _formed(app, pilot)
         await until(pilot, lambda: form.values().get("port"))
         form.action_submit()
