@@ -203,3 +203,27 @@ def test_a_volume_moves_to_another_pool_with_what_it_holds(
     cloud.pools.delete("shed")
     assert not any(path.is_file() for path in shed.rglob("*"))
     ship.lab.assert_in_order()
+
+
+def test_several_have_a_volume_and_one_may_only_read(ship: Ship) -> None:
+    cloud, volumes = ship.cloud, ship.cloud.volumes
+    cloud.volume_types.create("shared", specs={"multiattach": "<is> True"})
+    volumes.make(NewVolume("board", 1, type="shared"))
+    mate = ship.lab.launch(cloud, "mate", "net")
+    reader = ship.lab.guest(mate)
+    device = ship.attach("board")
+    volumes.attach("board", "mate", read_only=True)
+    there = reader.disk(volumes.show("board").volume.id)
+    ship.write(device, "news")
+    look = f"dd if={there} bs=1M count=1 iflag=direct 2>/dev/null | head -c 4"
+    assert reader.run(look).strip() == "news"
+    assert reader.attempt(f"dd if=/dev/zero of={there} bs=512 count=1 conv=fsync")[0] != 0
+    with pytest.raises(Refused) as refusal:
+        volumes.attach("board", "mate")
+    assert refusal.value.code == "volume.in_use"
+    assert [name for name, _ in volumes.show("board").attached] == ["ship", "mate"]
+    volumes.detach("board", "ship")
+    volumes.detach("board", "mate")
+    volumes.delete("board")
+    cloud.instances.delete("mate")
+    ship.lab.assert_in_order()
