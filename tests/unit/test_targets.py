@@ -61,9 +61,8 @@ class Wire:
         self.asked: list[str] = []
 
     def run(self, argv: Sequence[str], **options: object) -> Output:
-        words = [
-            each for each in argv if each not in ("tgtadm", "--lld", "iscsi", "--op", "--mode")
-        ]
+        usual = ("tgtadm", "--lld", "iscsi", "--op", "--mode")
+        words = [each for each in argv if each not in usual]
         if words[0] != "show":
             self.asked.append(" ".join(words))
         if self.refuses:
@@ -138,6 +137,8 @@ def test_a_daemon_that_is_down_is_told_of() -> None:
         ("10.0.0.7", "10.1.0.7:3333", ("10.1.0.7", 3333)),
         ("barn", "10.1.0.7", ("10.1.0.7", 3260)),
         ("[fd00::7]:22", "", ("fd00::7", 3260)),
+        ("fd00::7", "", ("fd00::7", 3260)),
+        ("fd00::7", "fd00::8", ("fd00::8", 3260)),
         ("fd00::7", "[fd00::8]:3260", ("fd00::8", 3260)),
     ],
 )
