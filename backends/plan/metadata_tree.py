@@ -1,21 +1,21 @@
 """What an instance reads of itself: the trees that the metadata service gives it. Pure.
 
 `openstack` as nova.api.metadata.base has it; `ec2` as Amazon's of 2009-04-04, which guests made for
-that know. A tree is a mapping of path to body; a folder's path has its listing.
+that know. A tree is a mapping of path to body. The server lists folders, but for one that has its
+listing here: its path ends with a slash.
 """
 
 from __future__ import annotations
 
 import ipaddress
 import json
-from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from typing import Any
 
 from backends.plan import guest
 from backends.plan.subnet_modes import network_type
 from backends.records.snapshot import Records
-from backends.records.tables import Instance, Port, Subnet
+from backends.records.tables import Address, Instance, Port, Subnet
 
 Tree = dict[str, str]
 ZONE = "nova"
@@ -33,21 +33,7 @@ def trees(instance: Instance, records: Records, groups: Mapping[str, str]) -> di
         "vendor_data.json": "{}",
         "vendor_data2.json": "{}",
     }
-    return {
-        "openstack": with_listings(openstack),
-        "ec2": with_listings(_ec2(instance, ports, records, groups)),
-    }
-
-
-def with_listings(files: Tree) -> Tree:
-    """The files, and each folder's listing: a name a line, folders with a slash."""
-    folders: dict[str, dict[str, None]] = defaultdict(dict)
-    for path in sorted(files):
-        parts = path.split("/")
-        for depth, name in enumerate(parts):
-            slash = "" if depth == len(parts) - 1 else "/"
-            folders["/".join(parts[:depth])][name + slash] = None
-    return {path: "\n".join(names) for path, names in folders.items()} | files
+    return {"openstack": openstack, "ec2": _ec2(instance, ports, records, groups)}
 
 
 def network_data(ports: Iterable[Port], records: Records) -> dict[str, Any]:
@@ -67,7 +53,7 @@ def network_data(ports: Iterable[Port], records: Records) -> dict[str, Any]:
             }
         )
         subnets = {each.id: each for each in records.subnets.get(port.network_id, ())}
-        for address in records.addresses.get(port.id, ()):
+        for address in _addresses(port, records):
             subnet = subnets.get(address.subnet_id)
             if subnet is not None:
                 entry = _network(subnet, address.address, port)
@@ -75,6 +61,12 @@ def network_data(ports: Iterable[Port], records: Records) -> dict[str, Any]:
                 servers += subnet.dns_nameservers
     services = [{"type": "dns", "address": each} for each in dict.fromkeys(servers)]
     return {"links": links, "networks": networks, "services": services}
+
+
+def _addresses(port: Port, records: Records) -> list[Address]:
+    """In an order that does not depend on a query's."""
+    found = records.addresses.get(port.id, [])
+    return found if len(found) < 2 else sorted(found, key=lambda each: each.address)
 
 
 def _network(subnet: Subnet, address: str, port: Port) -> dict[str, Any]:
@@ -101,7 +93,7 @@ def _ec2(
     own = [
         each.address
         for port in ports
-        for each in records.addresses.get(port.id, ())
+        for each in _addresses(port, records)
         if ":" not in each.address
     ]
     lent = [records.floats_to[port.id].address for port in ports if port.id in records.floats_to]
@@ -127,7 +119,7 @@ def _ec2(
     if instance.public_key:
         meta["public-keys/0/openssh-key"] = instance.public_key
         # Amazon's listing has numbers with names, and its folders no slash here.
-        meta["public-keys"] = f"0={instance.key_name or 'key'}"
+        meta["public-keys/"] = f"0={instance.key_name or 'key'}"
     tree = {f"meta-data/{path}": body for path, body in meta.items()}
     if instance.user_data is not None:
         tree["user-data"] = instance.user_data

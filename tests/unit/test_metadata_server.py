@@ -13,8 +13,13 @@ import pytest
 from backends.drivers.metadata.server import EC2, OPENSTACK, Connection, Server, answer, body_of
 
 TREES = {
-    "openstack": {"": "meta_data.json", "meta_data.json": "{}"},
-    "ec2": {"": "meta-data/", "meta-data": "hostname", "meta-data/hostname": "web"},
+    "openstack": {"meta_data.json": "{}"},
+    "ec2": {
+        "meta-data/hostname": "web",
+        "meta-data/keys/": "0=mine",
+        "meta-data/keys/0/key": "k",
+        "meta-data/none": "",
+    },
 }
 
 
@@ -29,7 +34,11 @@ TREES = {
         ("/openstack/2012-08-10/meta_data.json", "{}"),
         ("/openstack/latest/meta_data.json?x=1", "{}"),
         ("/latest/", "meta-data/"),
-        ("/latest/meta-data/", "hostname"),
+        ("/latest/meta-data/", "hostname\nkeys/\nnone"),
+        ("/latest/meta-data/keys/", "0=mine"),
+        ("/latest/meta-data/keys/0", "key"),
+        ("/latest/meta-data/none", ""),
+        ("/latest/meta-data/host", None),
         ("/2009-04-04//meta-data/hostname", "web"),
         ("/openstack/2009-04-04/meta_data.json", None),
         ("/openstack/latest/user_data", None),

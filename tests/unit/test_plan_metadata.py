@@ -8,9 +8,10 @@ from dataclasses import replace
 
 import pytest
 
+from backends.drivers.metadata.server import body_of
 from backends.plan import metadata
 from backends.plan.converge import plan
-from backends.plan.metadata_tree import network_data, trees, with_listings
+from backends.plan.metadata_tree import network_data, trees
 from backends.plan.network import dhcp_files
 from backends.plan.orphans import orphans
 from backends.records.network import OWNER_DHCP, OWNER_ROUTER
@@ -181,20 +182,19 @@ def test_both_trees() -> None:
     }
     assert both["openstack"]["user_data"] == both["ec2"]["user-data"] == "#!/bin/sh\n"
     ec2 = both["ec2"]
-    assert ec2[""] == "meta-data/\nuser-data"
-    assert ec2["meta-data/public-keys"] == "0=mine"
-    assert ec2["meta-data/public-keys/0"] == "openssh-key"
+    assert body_of(both, "/latest/") == "meta-data/\nuser-data"
+    assert body_of(both, "/latest/meta-data/public-keys") == "0=mine"
+    assert body_of(both, "/latest/meta-data/public-keys/0/") == "openssh-key"
     assert ec2["meta-data/public-keys/0/openssh-key"] == "ssh-ed25519 AAAA"
     assert ec2["meta-data/public-ipv4"] == "203.0.113.20"
     assert ec2["meta-data/local-ipv4"] == found.addresses[found.ports_of[INSTANCE][0].id][0].address
     assert ec2["meta-data/instance-id"] == f"i-{INSTANCE[:8]}"
-    assert "public-keys/" in ec2["meta-data"].split("\n")
-
-
-def test_a_folder_lists_what_is_in_it() -> None:
-    assert with_listings({"a/b/c": "1", "a/d": "2", "e": "3"}) == {
-        "": "a/\ne", "a": "b/\nd", "a/b": "c", "a/b/c": "1", "a/d": "2", "e": "3",
-    }  # fmt: skip
+    listed = (body_of(both, "/latest/meta-data") or "").split("\n")
+    assert {"placement/", "public-keys/", "hostname"} <= set(listed)
+    assert "public-keys" not in listed
+    # What there is nothing of is told as nothing, and is not missing.
+    found.floats_to = {}
+    assert body_of(trees(row, found, {}), "/latest/meta-data/public-ipv4") == ""
 
 
 def test_network_data_has_every_port_and_how_it_gets_its_address() -> None:

@@ -72,7 +72,22 @@ def body_of(trees: dict[str, dict[str, str]], target: str) -> str | None:
         return "\n".join(OPENSTACK)
     version, _, rest = path.removeprefix("openstack/").partition("/")
     tree, versions = ("openstack", OPENSTACK) if path[:10] == "openstack/" else ("ec2", EC2)
-    return trees.get(tree, {}).get(rest) if version in versions else None
+    if version not in versions:
+        return None
+    files = trees.get(tree, {})
+    # A folder may have a listing of its own.
+    body = files.get(rest, files.get(f"{rest}/"))
+    return listing(files, f"{rest}/" if rest else "") if body is None else body
+
+
+def listing(files: dict[str, str], folder: str) -> str | None:
+    """What is in a folder: a name a line, folders with a slash; None where there is no such."""
+    names: dict[str, None] = {}
+    for path in sorted(files):
+        if path.startswith(folder):
+            name, slash, _ = path[len(folder) :].partition("/")
+            names[name + slash] = None
+    return "\n".join(names) if names else None
 
 
 def answer(status: int, body: str, target: str, *, head: bool) -> bytes:

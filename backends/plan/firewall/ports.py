@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ipaddress
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
@@ -188,7 +187,12 @@ def _ipv6(own: str, mac: str, address: str, onward: str, *, routers: bool = Fals
 
 
 def link_local(mac: str) -> str:
-    """The link-local address that a MAC makes (RFC 4291, appendix A: modified EUI-64)."""
-    first, *rest = bytes.fromhex(mac.replace(":", ""))
-    identifier = bytes([first ^ 2, *rest[:2], 0xFF, 0xFE, *rest[2:]])
-    return str(ipaddress.IPv6Address(b"\xfe\x80" + bytes(6) + identifier))
+    """The link-local address that a MAC makes (RFC 4291, appendix A: modified EUI-64).
+
+    Written as RFC 5952 wants it; a plan makes thousands.
+    """
+    first, second, third, *rest = bytes.fromhex(mac.replace(":", ""))
+    group = (first ^ 2) << 8 | second
+    head = f"{group:x}:" if group else ""
+    tail = f"{rest[1] << 8 | rest[2]:x}"
+    return f"fe80::{head}{third << 8 | 0xFF:x}:{0xFE00 | rest[0]:x}:{tail}"
