@@ -13,6 +13,7 @@ from sqlmodel import Session
 
 from backends.context import Change
 from backends.errors import Refused
+from backends.plan import hardware
 from backends.plan.capture import source_of
 from backends.records.flavor import Flavor
 from backends.records.identity import Role
@@ -27,6 +28,7 @@ from backends.services.root import check_image
 
 _COPY_DEADLINE = 6 * 3600.0
 _STOPPABLE = (Power.RUNNING, Power.STOPPED)
+_REBUILT = ("image_id", "base_id", "hardware", "name", "properties")
 _SIZES = ("flavor_id", "flavor_name", "vcpus", "ram", "disk", "disk_generation")
 
 
@@ -76,11 +78,12 @@ class Reshaping(Service):
             found = Images(self.context).require(change.session, chosen)
             check_image(found, _flavor(row))
             row.image_id = row.base_id = found.id
+            row.hardware = hardware.of_image(found)
             row.name = row.name if name is None else good_name(name)
             row.properties = row.properties | good_properties(properties)
             _renew_disk(row)
 
-        return self._reshape("rebuild", ref, act, "image_id", "base_id", "name", "properties")
+        return self._reshape("rebuild", ref, act, *_REBUILT)
 
     def rescue(self, ref: str, *, image: str | None = None) -> Instance:
         """Boot an instance from an image, with its own root disk as its last (`root-disk`)."""
@@ -230,6 +233,9 @@ class Reshaping(Service):
     def _check_free(self, row: Instance, *, rescued: bool = False, resized: bool = False) -> None:
         """Whether it is in none of the states that another verb has to end first."""
         _require(row, *_STOPPABLE)
+        if row.leaving_id is not None:
+            text = f"the root disk of {row.name} is being moved; wait for that first"
+            raise Refused("instance.state", text)
         if row.rescue_image_id and not rescued:
             raise Refused("instance.state", f"instance {row.name} is rescued; unrescue it first")
         if row.previous and not resized:
