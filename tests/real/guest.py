@@ -10,6 +10,7 @@ import time
 from backends.drivers.libvirt.hub import attach
 from backends.settings import Settings
 
+BOOT = 180.0  # seconds for a boot: two when it has a processor for itself
 DEADLINE = 60.0  # seconds for whatever is waited for, on a machine that others use too
 
 
@@ -34,7 +35,7 @@ class Guest:
 
     def ready(self) -> str:
         """Wait until it has booted; gives the address it took."""
-        return self.wait_for(r"lab: ready \S+ (\S+)\s").group(1)
+        return self.wait_for(r"lab: ready \S+ (\S+)\s", deadline=BOOT).group(1)
 
     def forget(self) -> None:
         """What came until now is not matched any more; for a guest that is off, or to be reset."""
