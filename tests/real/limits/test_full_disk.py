@@ -16,12 +16,15 @@ from sqlmodel import select
 from backends.access import Access
 from backends.cloud import Cloud
 from backends.destroy import destroy
+from backends.drivers.libvirt.facts import Reason, State
 from backends.errors import MachineFailed
 from backends.init import init
 from backends.lab.image import RAM, LabImage
 from backends.records import tables
 from backends.services.instance import NewInstance
 from backends.services.network import NewSubnet
+from tests.real.guest import Guest
+from tests.real.lab import eventually
 
 _SIZE = 64 << 20
 _JOURNAL = ("Operation", "OperationStep")
@@ -153,3 +156,30 @@ def test_looking_takes_no_space(small: Small) -> None:
     assert small.cloud.instances.list() == []
     assert not small.cloud.drift.show()
     small.empty()
+
+
+@pytest.mark.parametrize("small", ["records elsewhere"], indirect=True)
+def test_a_guest_that_fills_the_disk_goes_on_once_there_is_space(small: Small) -> None:
+    cloud = small.cloud
+    small.launch()
+    row = cloud.instances.show("ship")
+    guest = Guest(cloud.settings, row.id)
+    try:
+        guest.ready()
+        cloud.volumes.create("cargo", 1)
+        cloud.volumes.attach("cargo", "ship")
+        device = guest.disk(cloud.volumes.show("cargo").volume.id)
+        small.fill(4 << 20)
+        guest.type(f"dd if=/dev/urandom of={device} bs=1M count=12 conv=fsync; echo WRO''TE $?")
+        full = (State.PAUSED, Reason.IO_ERROR)
+        eventually(lambda: cloud.machine.libvirt.states()[row.id] == full, "the pause")
+        with pytest.raises(MachineFailed) as failure:
+            cloud.instances.start("ship")
+        assert failure.value.code == "instance.disk.error"
+        small.empty()
+        cloud.instances.start("ship")
+        assert guest.wait_for(r"WROTE (\d+)").group(1) == "0"
+        assert not cloud.drift.show()
+    finally:
+        guest.close()
+    cloud.instances.delete("ship")
