@@ -30,6 +30,8 @@ class InstanceRow(NamedTuple):
     addresses: tuple[str, ...]
     state: State | None
     reason: Reason | None
+    # On another host, which alone knows what it does.
+    away: bool = False
 
     @property
     def status(self) -> str:
@@ -38,6 +40,8 @@ class InstanceRow(NamedTuple):
             return "DELETING"
         if self.shelved:
             return "SHELVED"
+        if self.away:
+            return "UNKNOWN"
         if self.state is None and self.made:
             return "MISSING"
         if self.state is State.RUNNING and self.rescue_image_id:
@@ -49,6 +53,8 @@ class InstanceRow(NamedTuple):
     @property
     def differs(self) -> bool:
         """Whether what is, is not what should be."""
+        if self.away:
+            return self.absent
         if self.shelved:
             return self.absent or self.state is not None
         return self.absent or self.state is not _STATES[self.power]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import builtins
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -14,6 +15,7 @@ from backends.doom import doom
 from backends.drivers.libvirt.facts import Reason, State
 from backends.errors import Refused
 from backends.inspect.instance_row import InstanceRow
+from backends.records.host import HostRecord
 from backends.records.identity import Role
 from backends.records.instance import Instance, Power
 from backends.records.network import OWNER_INSTANCE, Address, Network, Port
@@ -114,11 +116,14 @@ class Instances(Service):
         """What should be and what is, by name: two queries and one call to libvirt for all."""
         rows = self._recorded(all_projects)
         states = self.context.machine.libvirt.states()
-        return [InstanceRow(*row, *states.get(row[0], (None, None))) for row in rows]
+        found = [InstanceRow(*row, *states.get(row[0], (None, None))) for row in rows]
+        return self._placed(found)
 
     def recorded(self, *, all_projects: bool = False) -> Sequence[InstanceRow]:
         """What should be, without a question to the machine: `state` is None in each row."""
-        return [InstanceRow._make((*row, None, None)) for row in self._recorded(all_projects)]
+        return [
+            InstanceRow._make((*row, None, None, False)) for row in self._recorded(all_projects)
+        ]
 
     def show(self, ref: str) -> Instance:
         """One instance's record by id or name. Raises NotFound `instance.not_found`."""
@@ -132,7 +137,18 @@ class Instances(Service):
             (values,) = _listing(session, None, instance.id)
         fact = self.context.machine.libvirt.facts([instance.id]).get(instance.id)
         state = (fact.state, fact.reason) if fact else (None, None)
-        return InstanceRow(*values, *state)
+        return self._placed([InstanceRow(*values, *state)])[0]
+
+    def _placed(self, rows: builtins.list[InstanceRow]) -> builtins.list[InstanceRow]:
+        """Those of other hosts marked: what this machine cannot know of is not missing."""
+        here = self.context.settings.host
+        if all(row.host == here or row.state is not None for row in rows):
+            return rows
+        with self.context.reading() as session:
+            known = set(session.exec(select(HostRecord.name)))
+        # A cloud's only host may have changed its name.
+        others = known - {here} if len(known) > 1 else set()
+        return [row._replace(away=row.host in others and row.state is None) for row in rows]
 
     def start(self, *refs: str) -> None:
         """Run stopped, paused or suspended instances."""

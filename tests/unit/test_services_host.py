@@ -13,8 +13,10 @@ from backends.cloud import Cloud
 from backends.drivers.namespaces.facts import Interface
 from backends.drivers.ovs.facts import OvsFacts, OvsPort
 from backends.errors import QuarterdeckError
+from backends.inspect.instance_row import InstanceRow
 from backends.journal import interrupted
 from backends.records.host import HostRecord
+from backends.records.instance import Power
 from backends.records.network import OWNER_DHCP, LocalVlan, Network, Port
 from backends.records.operation import Operation, Outcome
 from backends.services import mtu
@@ -239,3 +241,13 @@ def test_a_dhcp_server_is_where_its_network_is_at_home(cloud: Cloud) -> None:
     with cloud.context.reading() as session:
         port = session.exec(select(Port).where(Port.network_id == row.id)).one()
         assert (port.device_owner, port.host) == (OWNER_DHCP, "far")
+
+
+def test_a_guest_of_another_host_is_unknown_here_and_not_missing() -> None:
+    row = InstanceRow(
+        "id", "vm", "p", Power.RUNNING, False, "m1", None, "far", 0.0, True, False, None, {}, (),
+        None, None,
+    )  # fmt: skip
+    assert (row.status, row.differs) == ("MISSING", True)
+    away = row._replace(away=True)
+    assert (away.status, away.differs) == ("UNKNOWN", False)
