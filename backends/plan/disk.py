@@ -6,8 +6,7 @@ from backends.drivers.libvirt.facts import DomainFact
 from backends.drivers.libvirt.spec import TUNES, Disk
 from backends.drivers.libvirt.steps import ISCSI, LendKey, ResizeDisk, TuneDisk
 from backends.drivers.step import Step
-from backends.drivers.volumes.pool import path_of
-from backends.drivers.volumes.targets import iqn, portal
+from backends.drivers.volumes.pool import iqn, path_of, portal
 from backends.plan.storage import GIB, pool_named
 from backends.records.snapshot import Records
 from backends.records.tables import Attachment, Volume

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from backends.drivers.volumes.pool import Pool
-from backends.drivers.volumes.targets import Targets, iqn, portal
+from backends.drivers.volumes.pool import Pool, iqn, portal
+from backends.drivers.volumes.targets import Targets
 from backends.errors import MachineFailed
 from backends.hosts import Output
 

@@ -13,6 +13,8 @@ FILE, NFS, LVM, LVM_THIN = "file", "nfs", "lvm", "lvm-thin"
 DRIVERS = (FILE, NFS, LVM, LVM_THIN)
 # Drivers whose volumes take space only as they are written.
 THIN = (FILE, NFS, LVM_THIN)
+AUTHORITY = "iqn.2026-11.local.quarterdeck"
+_ISCSI_PORT = 3260
 # What the frame of QEMU's LUKS driver takes before the content (LUKS1: header and key slots).
 LUKS_HEADER = 4040 * 512
 
@@ -58,6 +60,18 @@ _NAMES = tuple(each.name for each in fields(Pool))
 def pool_of(values: object) -> Pool:
     """The pool of a record, or of anything with its attributes."""
     return Pool(**{name: getattr(values, name) for name in _NAMES})
+
+
+def iqn(cloud: str, volume_id: str) -> str:
+    """A volume's iSCSI target (RFC 3720, section 3.2.6.3.1)."""
+    return f"{AUTHORITY}:{cloud}.{volume_id}"
+
+
+def portal(pool: Pool) -> tuple[str, int]:
+    """Where a pool's targets are: its portal, else its host."""
+    if pool.portal:
+        return host_port(pool.portal, _ISCSI_PORT)
+    return host_port(pool.address, _ISCSI_PORT)[0], _ISCSI_PORT
 
 
 def host_port(text: str, usual: int) -> tuple[str, int]:

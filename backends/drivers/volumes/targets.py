@@ -13,32 +13,18 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from backends.drivers.labels.names import check_id, is_id
-from backends.drivers.volumes.pool import Pool, host_port
+from backends.drivers.labels.names import is_id
+from backends.drivers.volumes.pool import AUTHORITY, Pool, iqn, portal
 from backends.errors import MachineFailed
 from backends.hosts import Host
 
-PORT = 3260
 LUN = 1
-_AUTHORITY = "iqn.2026-11.local.quarterdeck"
 _TARGET = re.compile(r"^Target (\d+): (\S+)$", re.MULTILINE)
 _STORE = re.compile(rf"LUN: {LUN}\n(?:.*\n)*? +Size: (\d+) MB(?:.*\n)*? +Backing store path: (\S+)")
 _SECTION = re.compile(r"^ {4}(\S.*):$", re.MULTILINE)
 # tgtadm's exit statuses (errno.h of tgt): there is one of the name already, or none.
 _EXISTS = "already exists"
 _TRIES = 5
-
-
-def iqn(cloud: str, volume_id: str) -> str:
-    """A volume's target (RFC 3720, section 3.2.6.3.1)."""
-    return f"{_AUTHORITY}:{cloud}.{check_id(volume_id)}"
-
-
-def portal(pool: Pool) -> tuple[str, int]:
-    """Where a pool's targets are: its portal, else its host."""
-    if pool.portal:
-        return host_port(pool.portal, PORT)
-    return host_port(pool.address, PORT)[0], PORT
 
 
 def source_address(pool: Pool) -> str:
@@ -82,7 +68,7 @@ class Targets:
         """By volume. Raises MachineFailed `pool.target.down` where no tgtd answers."""
         text = self._tgt("show", "target", reads=True)
         found = {}
-        prefix = f"{_AUTHORITY}:{self._cloud}."
+        prefix = f"{AUTHORITY}:{self._cloud}."
         for head, body in _parts(_TARGET, text):
             number, name = head.groups()
             volume_id = name.removeprefix(prefix)
