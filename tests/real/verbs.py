@@ -139,7 +139,8 @@ _REFS = {
 _IDENTITY = {"domain": "sea", "group": "crew", "project": "docks", "user": "eye"}
 _USUAL: dict[str, Any] = {
     "domain": "sea", "group": "crew", "project": "docks", "user": "eye", "role": "member",
-    "member": True, "ram": 64, "size": 1, "volume": "cargo", "instance": "anchor",
+    "member": True, "membership": "accepted",
+    "ram": 64, "size": 1, "volume": "cargo", "instance": "anchor",
     "network": "net", "limits": {"volumes": 3}, "listings": (), "units": (), "id_": "0" * 36,
     "rule_id": "0" * 36, "policy": "slow", "port": "plug", "parent": "plug",
     "subports": (NewSubport("plug", 5),), "address": "172.16.9.9", "prefixes": ("10.72.0.0/16",),
