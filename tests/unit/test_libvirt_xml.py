@@ -180,3 +180,16 @@ def test_states_and_reasons_are_translated(
     state: int, reason: int, saved: bool, expected: tuple[State, Reason]
 ) -> None:
     assert states.translate(state, reason, saved) == expected
+
+
+def test_a_disk_says_what_opens_it_who_shares_it_and_what_limits_it() -> None:
+    tune = (("total_iops_sec", 500),)
+    disk = Disk("/v", "raw", "vdb", VOLUME, size=1 << 30, key=PORT, shared=True, tune=tune)
+    text = xml.disk_xml(disk)
+    assert f'<encryption format="luks"><secret type="passphrase" uuid="{PORT}" />' in text
+    assert "<shareable />" in text
+    assert "<iotune><total_iops_sec>500</total_iops_sec></iotune>" in text
+    found = xml.parse_domain(xml.domain_xml(replace(SPEC, disks=(disk,))))
+    assert found.tunes == {(VOLUME, "total_iops_sec", 500)}
+    assert found.metadata is not None
+    assert found.metadata.sizes == f"{VOLUME}={1 << 30}"
