@@ -33,7 +33,7 @@ from tests.unit.shelf import Shelf
 
 _GIB = 1 << 30
 _KINDS = (Kind.POOL, Kind.VOLUME, Kind.SNAPSHOT, Kind.BACKUP)
-_SAMPLE = 2  # points of each verb in an ordinary run
+_SAMPLE = 1  # points of each verb in an ordinary run
 
 # Where a process can die: an owner, and the name of what it does.
 _WATCHED: tuple[tuple[Any, str], ...] = (
