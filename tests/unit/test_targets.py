@@ -31,7 +31,7 @@ Target 1: {iqn("mine", ONE)}
             Backing store path: None
         LUN: 1
             Type: disk
-            Size: 1073 MB, Block size: 512
+            Size: 1074 MB, Block size: 512
             Backing store type: rdwr
             Backing store path: {DEVICE}
             Backing store flags:

@@ -271,7 +271,9 @@ class LogicalVolumes:
 
 
 def _name(kind: str, id_: str) -> str:
-    return f"{kind}-{check_id(id_)}"
+    # Names that begin with "snapshot" are LVM's own (lvm(8), "Valid names").
+    prefix = "snap" if kind == tags.SNAPSHOT else kind
+    return f"{prefix}-{check_id(id_)}"
 
 
 def _each(option: str, values: Sequence[str]) -> list[str]:

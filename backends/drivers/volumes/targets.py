@@ -53,8 +53,8 @@ class Target:
     addresses: frozenset[str]
 
     def holds(self, size: int) -> bool:
-        """Whether it offers as many bytes as its device has."""
-        return self.size == size // 1_000_000
+        """Whether it offers as many bytes as its device has, as far as tgtd's rounding tells."""
+        return abs(self.size * 1_000_000 - size) <= 1_000_000
 
 
 class Targets:

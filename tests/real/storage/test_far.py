@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 
 from backends.cloud import Cloud
-from backends.errors import Refused
+from backends.services.backup import NewBackup
+from backends.services.instance import NewInstance, Plug
+from backends.services.volume import NewVolume
 from tests.real.guest import Guest
-from tests.real.lab import Lab
+from tests.real.lab import FLAVOR, IMAGE, Lab
 from tests.real.node.node import Node
 from tests.real.storage.farm import THICK, THIN, Farm, make, read, write
 
@@ -66,4 +69,56 @@ def test_a_volume_lives_its_life(shop: tuple[Lab, Cloud, Guest], farm: Farm, poo
     cloud.snapshots.delete("then")
     cloud.volumes.delete("cargo")
     lab.assert_in_order()
+    assert farm.things(lab) == []
+
+
+def test_what_a_volume_holds_goes_wherever_it_is_sent(
+    shop: tuple[Lab, Cloud, Guest], farm: Farm, tmp_path: Path
+) -> None:
+    lab, cloud, guest = shop
+    volume = make(cloud, "cargo", THIN)
+    cloud.volumes.attach("cargo", "vm")
+    before = write(guest, volume)
+    cloud.volumes.detach("cargo", "vm")
+    folder = str(tmp_path / "backups")
+    cloud.backups.create(NewBackup("cargo", "first", container=folder))
+
+    cloud.volumes.migrate("cargo", "default")
+    cloud.volumes.attach("cargo", "vm")
+    assert read(guest, volume) == before
+    after = write(guest, volume, place=100, text="later")
+    cloud.volumes.detach("cargo", "vm")
+    cloud.volumes.migrate("cargo", THIN)
+    again = NewBackup("cargo", "second", container=folder, incremental=True)
+    cloud.backups.create(again)
+
+    made = cloud.volumes.make(NewVolume("restored", backup="second", pool=THIN)).id
+    cloud.volumes.attach("restored", "vm")
+    assert (read(guest, made), read(guest, made, place=100)) == (before, after)
+    cloud.volumes.detach("restored", "vm")
+    cloud.backups.restore("first", "restored")
+    cloud.volumes.attach("restored", "vm")
+    assert read(guest, made) == before
+    assert read(guest, made, place=100) != after
+    cloud.volumes.detach("restored", "vm")
+    lab.assert_in_order()
+
+    cloud.backups.delete("second")
+    cloud.backups.delete("first")
+    cloud.volumes.delete("cargo", "restored")
+    lab.assert_in_order()
+    assert farm.things(lab) == []
+
+
+def test_an_image_becomes_a_volume_there_and_boots(
+    shop: tuple[Lab, Cloud, Guest], farm: Farm
+) -> None:
+    lab, cloud, _ = shop
+    cloud.volumes.make(NewVolume("root", 1, image=IMAGE, pool=THIN))
+    plugs = (Plug(network="net"),)
+    made = cloud.instances.create(NewInstance("far", FLAVOR, plugs=plugs, volume="root"))
+    lab.guest(made)
+    lab.assert_in_order()
+    cloud.instances.delete("far")
+    cloud.volumes.delete("root")
     assert farm.things(lab) == []
