@@ -53,6 +53,7 @@ def plugs(lab: Lab) -> Plugs:
     return Plugs(lab)
 
 
+@pytest.mark.long
 def test_a_sample_of_points_that_changes_with_the_commit(plugs: Plugs) -> None:
     chance = random.Random(commit())
     for script in ("plug", "unplug"):
