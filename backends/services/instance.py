@@ -72,12 +72,12 @@ class Instances(Service):
             if bool(new.image) == bool(new.volume):
                 raise Refused("instance.image.none", "name what it boots: an image, or a volume")
             flavor = Flavors(self.context).require(session, new.flavor)
+            check_fits_host(flavor)
             root = (
                 Root.of_volume(self.context, session, new.volume)
                 if new.volume
                 else Root.of_image(self.context, session, new.image, flavor)
             )
-            check_fits_host(flavor)
             wanted = {"instances": 1, "cores": flavor.vcpus, "ram": flavor.ram}
             quota.check(session, self.caller.project_id, wanted)
             key = KeyPairs(self.context).require(session, new.key) if new.key else None
