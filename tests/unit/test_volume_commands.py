@@ -74,7 +74,7 @@ class Held:
 
 
 def row(name: str, id_: str, *, pool: str = "", partial: bool = False) -> dict[str, str]:
-    kind = name.partition("-")[0]
+    kind = tags.SNAPSHOT if name.startswith("snap-") else tags.VOLUME
     own = tags.write(tags.Owner("t-volumes", id_, "{}", kind))
     own += [tags.PARTIAL] if partial else []
     return {"lv_name": name, "lv_size": str(GIB), "lv_tags": ",".join(own), "pool_lv": pool}
@@ -105,7 +105,7 @@ SHOT = Shot(ID, SNAPSHOT, "{}")
             CreateVolume(ID, THIN, 2 * GIB, "{}", Source("snapshot", SNAPSHOT, THIN)), [],
             [
                 f"lvcreate --yes --snapshot --setactivationskip n --name volume-{ID} {OWN}"
-                f" --addtag qd.partial vg/snapshot-{SNAPSHOT}",
+                f" --addtag qd.partial vg/snap-{SNAPSHOT}",
                 f"lvextend --yes --size {2 * GIB}b vg/volume-{ID}",
                 f"lvchange --deltag qd.partial vg/volume-{ID}",
             ],
@@ -129,26 +129,26 @@ SHOT = Shot(ID, SNAPSHOT, "{}")
             CreateSnapshots(THICK, (SHOT,)), [VOLUME],
             [
                 "hold still",
-                f"lvcreate --yes --snapshot --name snapshot-{SNAPSHOT} --extents 100%ORIGIN"
+                f"lvcreate --yes --snapshot --name snap-{SNAPSHOT} --extents 100%ORIGIN"
                 f" {SHOT_TAGS} --addtag qd.partial vg/volume-{ID}",
-                f"lvchange --deltag qd.partial vg/snapshot-{SNAPSHOT}",
+                f"lvchange --deltag qd.partial vg/snap-{SNAPSHOT}",
             ],
             id="thick snapshot",
         ),
         pytest.param(
-            CreateSnapshots(THIN, (SHOT,)), [row(f"snapshot-{SNAPSHOT}", SNAPSHOT, partial=True)],
+            CreateSnapshots(THIN, (SHOT,)), [row(f"snap-{SNAPSHOT}", SNAPSHOT, partial=True)],
             [
-                f"lvremove --yes vg/snapshot-{SNAPSHOT}",
+                f"lvremove --yes vg/snap-{SNAPSHOT}",
                 "hold still",
-                f"lvcreate --yes --snapshot --name snapshot-{SNAPSHOT}"
+                f"lvcreate --yes --snapshot --name snap-{SNAPSHOT}"
                 f" {SHOT_TAGS} --addtag qd.partial vg/volume-{ID}",
-                f"lvchange --deltag qd.partial vg/snapshot-{SNAPSHOT}",
+                f"lvchange --deltag qd.partial vg/snap-{SNAPSHOT}",
             ],
             id="thin snapshot that was killed",
         ),
         pytest.param(
-            RemoveSnapshot(SNAPSHOT, THICK), [row(f"snapshot-{SNAPSHOT}", SNAPSHOT)],
-            [f"lvremove --yes vg/snapshot-{SNAPSHOT}"], id="remove snapshot",
+            RemoveSnapshot(SNAPSHOT, THICK), [row(f"snap-{SNAPSHOT}", SNAPSHOT)],
+            [f"lvremove --yes vg/snap-{SNAPSHOT}"], id="remove snapshot",
         ),
         pytest.param(
             RemoveVolume(ID, THIN), [VOLUME], [f"lvremove --yes vg/volume-{ID}"], id="remove",
