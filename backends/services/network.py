@@ -69,12 +69,14 @@ class Networks(Service):
         port_security: bool = True,
         qos_policy: str | None = None,
         dns_domain: str = "",
+        admin_state_up: bool = True,
     ) -> Network:
         """A new network, and its VLAN on each host.
 
         An `external` one is flat on the physical network, unless `provider` says otherwise; any
         other is between hosts (VXLAN) where there are several, else on this one alone. Without an
-        `mtu` it has what fits. Raises Refused `network.mtu`, `network.provider.*`, `right.missing`.
+        `mtu` it has what fits. Nothing passes one that is not up (`admin_state_up`). Raises Refused
+        `network.mtu`, `network.provider.*`, `right.missing`.
         """
         self.caller.require(Role.MEMBER, "create a network")
         name = good_name(name)
@@ -104,6 +106,7 @@ class Networks(Service):
                 host=self.context.settings.host,
                 description=good_text(description, "description"),
                 dns_domain=good_dns_domain(dns_domain),
+                admin_state_up=admin_state_up,
             )
             if qos_policy is None:
                 row.qos_policy_id = default_of(session, row.project_id)

@@ -63,10 +63,12 @@ class Ports(Service):
         host: str = "",
         dns_name: str = "",
         options: Sequence[DhcpOption] = (),
+        admin_state_up: bool = True,
     ) -> Port:
         """A new, free port; on a `host` where the cloud's admin will plug something by hand.
 
         `dns_name` is what DNS calls it, `options` what DHCP tells its guest besides the subnet's.
+        Nothing passes one that is not up (`admin_state_up`).
         Raises Refused `network.address.*`, `port.mac.*`, `port.dhcp_option.*`, `dns.name`,
         `network.elsewhere`; NotFound `host.not_found`.
         """
@@ -81,6 +83,7 @@ class Ports(Service):
                 session, row_network, name=name, fixed=fixed, mac=mac, groups=groups, owner=""
             )
             put_on(session, port, qos_policy, self)
+            port.admin_state_up = admin_state_up
             port.dns_name = good_dns_name(dns_name)
             port.extra_dhcp_opts = merged([], options)
             if host:

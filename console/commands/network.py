@@ -36,6 +36,7 @@ def create(job: Job) -> Fields:
         port_security=args.port_security is not False,
         qos_policy=args.qos_policy,
         dns_domain=args.dns_domain or "",
+        admin_state_up=args.up is not False,
     )
     return _fields(row, [])
 
@@ -140,6 +141,12 @@ _SECURITY = (
         default=None, group="security", help="ports made on it are not filtered"),
 )  # fmt: skip
 
+_STATE = (
+    arg("--enable", dest="up", action="store_true", default=None, group="state",
+        help="let traffic pass"),
+    arg("--disable", dest="up", action="store_false", default=None, group="state",
+        help="let nothing pass: its guests see no link"),
+)  # fmt: skip
 _DOMAIN = arg("--dns-domain", metavar="DOMAIN", help="where the names of its ports are")
 _QOS = arg(
     "--qos-policy",
@@ -167,7 +174,7 @@ COMMANDS = (
              help="for all projects (admin)"),
          arg("--no-share", dest="share", action="store_false", group="share",
              help="for its project alone"),
-         arg("--enable", action="store_true", help="accepted: it is enabled"),
+         *_STATE,
          arg("--external", action="store_true", group="external",
              help="routers have their gateways on it (admin)"),
          arg("--internal", dest="external", action="store_false", group="external",
@@ -196,10 +203,7 @@ COMMANDS = (
         (name("NETWORK"), arg("--name", dest="new_name", help="a new name"),
          arg("--mtu", type=int, metavar="BYTES", help="as guests see it"), DESCRIPTION,
          _QOS, _NO_QOS,
-         arg("--enable", dest="up", action="store_true", default=None, group="state",
-             help="let traffic pass"),
-         arg("--disable", dest="up", action="store_false", default=None, group="state",
-             help="let nothing pass: its guests see no link"),
+         *_STATE,
          arg("--host-service", dest="services", action="append", default=[], metavar="tcp:PORT",
              help="a service of this host that guests on it may reach (repeat; admin)"),
          arg("--no-host-service", dest="no_services", action="store_true",

@@ -35,6 +35,7 @@ def create(job: Job) -> Fields:
         host=args.host or "",
         dns_name=args.dns_name or "",
         options=dhcp_option.parse(args.options),
+        admin_state_up=args.up is not False,
     )
     return _fields(job.cloud.ports.show(port.id))
 
@@ -229,6 +230,12 @@ _ALLOWED = arg("--allowed-address", dest="allowed", action="append", default=[],
                metavar="ip-address=A[,mac-address=M]",
                help="an address or prefix it may have beside its own (repeat)")  # fmt: skip
 
+_STATE = (
+    arg("--enable", dest="up", action="store_true", default=None, group="state",
+        help="let it pass traffic"),
+    arg("--disable", dest="up", action="store_false", default=None, group="state",
+        help="let nothing pass"),
+)  # fmt: skip
 _HOST = arg("--host", metavar="HOST", help="where something is plugged into it by hand (admin)")
 
 COMMANDS = (
@@ -238,7 +245,7 @@ COMMANDS = (
          arg("--network", required=True, help="its network (name or id)"),
          _FIXED,
          arg("--mac-address", dest="mac", metavar="MAC", help="its MAC address"), _HOST,
-         _GROUPS, _NO_GROUPS, _QOS, _DNS_NAME, dhcp_option.option(), PROJECT),
+         _GROUPS, _NO_GROUPS, _QOS, _DNS_NAME, dhcp_option.option(), *_STATE, PROJECT),
         "port create --network selfservice --fixed-ip ip-address=172.16.1.20 web", "fields",
         writes=True,
     ),
@@ -266,8 +273,7 @@ COMMANDS = (
              help="filter what it sends and receives"),
          arg("--disable-port-security", dest="port_security", action="store_false", default=None,
              help="let everything through (without groups and allowed addresses alone)"),
-         arg("--enable", dest="up", action="store_true", default=None, help="let it pass traffic"),
-         arg("--disable", dest="up", action="store_false", default=None, help="let nothing pass")),
+         *_STATE),
         "port set --security-group web PORT", writes=True,
     ),
     Command(

@@ -23,6 +23,8 @@ NOTES = (
     "image create cirros --file F --disk-format qcow2 --container-format bare --public",
     "image list",
     "network create selfservice",
+    "network create --disable selfservice",
+    "port create --disable --network selfservice spare",
     "subnet create --network selfservice --dns-nameserver 8.8.8.8 --gateway 172.16.1.1"
     " --subnet-range 172.16.1.0/24 selfservice",
     "flavor create --id 0 --vcpus 1 --ram 64 --disk 1 m0.nano",

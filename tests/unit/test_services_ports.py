@@ -97,6 +97,14 @@ def test_what_cannot_be_plugged_is_refused(
     assert refused(lambda: verb(cloud)) == code
 
 
+def test_networks_and_ports_are_made_switched_off(cloud: Cloud) -> None:
+    network = cloud.networks.create("dark", admin_state_up=False)
+    port = cloud.ports.create("near", "dim", admin_state_up=False)
+    assert (network.admin_state_up, port.admin_state_up) == (False, False)
+    assert cloud.networks.create("lit").admin_state_up
+    assert cloud.ports.set("dim", admin_state_up=True).admin_state_up
+
+
 @pytest.mark.parametrize("power", [Power.SUSPENDED, Power.PAUSED])
 def test_a_guest_that_cannot_answer_is_left_as_it_is(wharf: Wharf, power: Power) -> None:
     wharf.change(power=power)
