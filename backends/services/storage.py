@@ -9,7 +9,7 @@ from sqlalchemy import func
 from sqlmodel import Session, col, select
 
 from backends.context import Context
-from backends.drivers.volumes.pool import THIN, Pool, default_pool, pool_of
+from backends.drivers.volumes.pool import LVM, THIN, Pool, default_pool, pool_of
 from backends.errors import NotFound, Refused
 from backends.records.pool import StoragePool
 from backends.records.tables import (
@@ -72,6 +72,19 @@ def check_room(context: Context, session: Session, pool: StoragePool, more: int)
             f"pool {pool.name} may promise {most} GiB and has promised {used}; {more} more do not"
             " fit: delete volumes, make it larger, or raise its ratio",
         )
+
+
+def check_grows(session: Session, row: Volume, pool: StoragePool) -> None:
+    """Whether a volume can be made larger. Raises Refused `volume.snapshots`.
+
+    LVM resizes the origin of thick snapshots only while nobody has it (lvextend(8)).
+    """
+    of_it = select(VolumeSnapshot).where(
+        VolumeSnapshot.volume_id == row.id, col(VolumeSnapshot.absent).is_(False)
+    )
+    if pool.driver == LVM and session.exec(of_it).first() is not None:
+        text = f"volume {row.name or row.id} has snapshots, and its pool {pool.name} is thick"
+        raise Refused("volume.snapshots", f"{text}: delete them first")
 
 
 def value_of(pool: StoragePool) -> Pool:

@@ -171,7 +171,8 @@ class Volumes(Attaching):
     def extend(self, ref: str, size: int) -> Volume:
         """Let a volume have `size` GiB; a guest that has it sees so at once.
 
-        Raises Refused `volume.size`, `volume.busy`, `quota.exceeded`, `pool.full`.
+        Raises Refused `volume.size`, `volume.busy`, `volume.snapshots`, `quota.exceeded`,
+        `pool.full`.
         """
         self.caller.require(Role.MEMBER, "extend a volume")
 
@@ -185,6 +186,7 @@ class Volumes(Attaching):
             more = size - row.size
             quota.check(session, row.project_id, {"gigabytes": more})
             pool = storage.find_pool(session, self.context.settings, row.pool)
+            storage.check_grows(session, row, pool)
             storage.check_room(self.context, session, pool, more)
             change.revert = partial(_resized, row.id, row.size)
             row.size = size

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, nullcontext
 from dataclasses import replace
 from pathlib import Path
+from typing import TypeVar
 
 from backends.drivers.labels.names import check_id
 from backends.drivers.step import Progress, Step
@@ -41,6 +42,7 @@ from backends.settings import Settings
 Moments = Callable[[Collection[str], bool], Moment]
 # The host that a pool lies on.
 Hosts = Callable[[Pool], Host]
+T = TypeVar("T")
 
 
 class VolumeDriver:
@@ -121,21 +123,19 @@ class VolumeDriver:
         What cannot be reached has none; `pool_facts` says so.
         """
         found: dict[str, VolumeFact] = {}
-        for pool in self._reachable(pools):
-            offered = self._offered(pool)
-            for fact in self.backend(pool).facts(ids):
-                if offered is not None:
-                    fact = replace(fact, offered=offered(fact))
-                first = found.get(fact.id)
-                found[fact.id] = (
-                    replace(first, elsewhere=(*first.elsewhere, fact)) if first else fact
-                )
+        for fact in self._ask(pools, lambda pool: self._facts_of(pool, ids)):
+            first = found.get(fact.id)
+            found[fact.id] = replace(first, elsewhere=(*first.elsewhere, fact)) if first else fact
         return found
+
+    def _facts_of(self, pool: Pool, ids: Collection[str] | None) -> list[VolumeFact]:
+        facts, offered = self.backend(pool).facts(ids), self._offered(pool)
+        return [replace(fact, offered=offered(fact)) if offered else fact for fact in facts]
 
     def snapshots(self, pools: Iterable[Pool] = ()) -> Mapping[str, SnapshotFact]:
         """All snapshots by id in the default pool and these."""
-        found = map(self.backend, self._reachable(pools))
-        return {fact.id: fact for backend in found for fact in backend.snapshots()}
+        found = self._ask(pools, lambda pool: self.backend(pool).snapshots())
+        return {fact.id: fact for fact in found}
 
     def errors(self, pools: Iterable[Pool] = ()) -> Mapping[str, PoolFact]:
         """Of those that can be away, the ones that are, by name."""
@@ -165,8 +165,7 @@ class VolumeDriver:
 
         RemoveVolume removes that too, and CreateVolume makes it whole.
         """
-        found = map(self.backend, self._reachable(pools))
-        return frozenset().union(*(each.leftovers() for each in found))
+        return frozenset(self._ask(pools, lambda pool: self.backend(pool).leftovers()))
 
     def path(self, volume_id: str, pool: Pool) -> Path:
         """Where the pool's host finds the volume: a file or a block device."""
@@ -196,15 +195,18 @@ class VolumeDriver:
         named = {each.name: each for each in (default_pool(self._settings), *pools)}
         return list(named.values())
 
-    def _reachable(self, pools: Iterable[Pool]) -> Iterable[Pool]:
-        """The pools that answer; one that does not keeps no other from being looked at."""
+    def _ask(self, pools: Iterable[Pool], ask: Callable[[Pool], Iterable[T]]) -> Iterator[T]:
+        """What the pools say that answer; one that goes away keeps no other from being asked."""
         for pool in self._all(pools):
+            if not _can_be_away(pool):
+                yield from ask(pool)
+                continue
             try:
-                if _can_be_away(pool):
-                    self.backend(pool).capacity()
+                self.backend(pool).capacity()
+                said = list(ask(pool))
             except QuarterdeckError:
                 continue
-            yield pool
+            yield from said
 
     def _targets(self, pool: Pool) -> Targets:
         return Targets(self._settings.cloud, self.backend(pool).host)

@@ -86,8 +86,7 @@ class Targets:
         target = ("--tid", str(number))
         if found is None or found.device != str(device):
             self._drop_unit(number)
-            unit = ("--lun", str(LUN), "--backing-store", str(device))
-            self._tgt("new", "logicalunit", *target, *unit)
+            self._add_unit(number, str(device))
         if found is None or volume_id not in found.users:
             self._forget_account(volume_id)
             self._tgt("new", "account", "--user", volume_id, "--password", secret)
@@ -108,8 +107,7 @@ class Targets:
         found = self.all().get(volume_id)
         if found is not None:
             self._drop_unit(found.number)
-            unit = ("--lun", str(LUN), "--backing-store", found.device)
-            self._tgt("new", "logicalunit", "--tid", str(found.number), *unit)
+            self._add_unit(found.number, found.device)
 
     def _new(self, volume_id: str) -> int:
         for _ in range(_TRIES):
@@ -125,6 +123,15 @@ class Targets:
             else:
                 return number
         raise MachineFailed("pool.target.busy", f"{self._host.name} had no number for a target")
+
+    def _add_unit(self, number: int, device: str) -> None:
+        """What the host has said to have, it has: a write waits until it is on the device.
+
+        Else a host that goes down, or a pool that is full, would lose what a guest that goes on
+        takes for written: an initiator does not send it again.
+        """
+        unit = ("--tid", str(number), "--lun", str(LUN), "--backing-store", device)
+        self._tgt("new", "logicalunit", *unit, "--bsoflags", "sync")
 
     def _drop_unit(self, number: int) -> None:
         unit = ("--tid", str(number), "--lun", str(LUN))

@@ -11,7 +11,7 @@ from tests.real.lab import Lab, eventually
 from tests.real.node.node import Node
 
 THICK, THIN, HOST = "thick", "thin", "barn"
-GROUP, META = "vg", "64M"
+GROUP = "vg"
 _MIB = 1 << 20
 
 
@@ -23,8 +23,10 @@ class Farm:
         node.run("vgcreate", GROUP, node.disk(0), node.disk(1))
         node.run(
             "lvcreate", "--yes", "--type", "thin-pool", "--size", thin_size,
-            "--poolmetadatasize", META, "--name", "pool", GROUP,
+            "--poolmetadatasize", "64M", "--name", "pool", GROUP,
         )  # fmt: skip
+        # Else who writes waits for a minute first (dm-thin's no_space_timeout).
+        node.run("lvchange", "--errorwhenfull", "y", f"{GROUP}/pool")
         self.start_targets()
 
     def start_targets(self) -> None:
@@ -60,7 +62,7 @@ def write(guest: Guest, volume_id: str, *, place: int = 3, text: str = "pattern"
     """Write 1 MiB that only this text makes, at `place` MiB; returns their checksum."""
     device = guest.disk(volume_id)
     make = f"yes {text} | head -c {_MIB}"
-    guest.run(f"{make} | dd of={device} bs=1M seek={place} conv=notrunc 2>/dev/null && sync")
+    guest.run(f"{make} | dd of={device} bs=1M seek={place} conv=notrunc,fsync 2>/dev/null")
     return guest.run(f"{make} | sha256sum").split()[0]
 
 
