@@ -10,8 +10,10 @@ from sqlalchemy import delete, update
 from sqlmodel import Session, col, select
 
 from backends.drivers.machine import Machine
+from backends.drivers.qemu_img.images import ImageDescription
 from backends.drivers.qemu_img.steps import origin_of
 from backends.drivers.volumes.pool import default_pool, pool_of
+from backends.plan import chain
 from backends.plan.plan import UnitPlan
 from backends.records.tables import (
     Address,
@@ -58,15 +60,25 @@ def _image_present(session: Session, id_: str, machine: Machine) -> None:
     image = session.get(Image, id_)
     if image is None or image.ready:
         return
-    found = machine.qemu_img.describe(id_)
-    image.size, image.virtual_size = found.size, found.virtual_size
-    image.sha256, image.sha512 = found.sha256, found.sha512
+    found = learn_image(image, machine)
+    if written := chain.taken_in(image):
+        instance = session.get(Instance, written[0])
+        if instance is not None:
+            instance.leaving_id = None
     if not image.imported:
         # Where it can be fetched again: who piped it in has it, and no password is kept for it.
         image.origin = origin_of(image.source)
         image.imported, image.source, image.damaged = True, None, False
     elif found.format == image.convert_to:
         image.disk_format, image.convert_to, image.origin = found.format, None, None
+
+
+def learn_image(image: Image, machine: Machine) -> ImageDescription:
+    """What its file is. Raises MachineFailed `image.missing`."""
+    found = machine.qemu_img.describe(image.id)
+    image.size, image.virtual_size = found.size, found.virtual_size
+    image.sha256, image.sha512 = found.sha256, found.sha512
+    return found
 
 
 def _volume_present(session: Session, id_: str, machine: Machine) -> None:
@@ -106,7 +118,7 @@ def _instance_present(session: Session, id_: str, machine: Machine) -> None:
     if instance is None:
         return
     instance.made = True
-    _learn_base(instance, machine)
+    _learn_base(session, instance, machine)
     gone = select(Attachment).where(Attachment.instance_id == id_, col(Attachment.absent))
     for attachment in session.exec(gone):
         session.delete(attachment)
@@ -119,13 +131,16 @@ def _instance_present(session: Session, id_: str, machine: Machine) -> None:
             port.device_id = port.device_owner = port.host = ""
 
 
-def _learn_base(instance: Instance, machine: Machine) -> None:
+def _learn_base(session: Session, instance: Instance, machine: Machine) -> None:
     """What its disk stands on by the disk's own word, once it is where it should be."""
     files = machine.qemu_img.files([instance.id]).get(instance.id)
     disk = root_disk(instance.disk_generation)
     if files is None or disk not in files.disks:
         return
     base = files.bases.get(disk)
+    image = session.get(Image, base) if base and base == instance.leaving_id else None
+    if image is not None and chain.taken_in(image):
+        return
     if instance.leaving_id is None or base == instance.base_id:
         instance.base_id, instance.leaving_id = base, None
 

@@ -6,12 +6,34 @@ from collections.abc import Iterable
 
 from backends.drivers.libvirt.steps import FlattenDisk
 from backends.drivers.qemu_img.facts import InstanceFiles
-from backends.drivers.qemu_img.steps import RebaseDisk
+from backends.drivers.qemu_img.steps import CommitDisk, EmptyDisk, RebaseDisk
 from backends.drivers.step import Step
 from backends.plan.plan import Problem
 from backends.records.snapshot import Records
-from backends.records.tables import Instance
+from backends.records.tables import Image, Instance
 from backends.settings import Settings, root_disk
+
+_SCHEME = "overlay:"
+
+
+def source_of(instance_id: str, generation: int) -> str:
+    """What the record of an image that an instance's disk is written into has as its source."""
+    return f"{_SCHEME}{instance_id}:{generation}"
+
+
+def taken_in(image: Image) -> tuple[str, str] | None:
+    """The instance and its disk that are yet to be written into an image."""
+    if image.imported or not image.source or not image.source.startswith(_SCHEME):
+        return None
+    instance_id, _, generation = image.source.removeprefix(_SCHEME).partition(":")
+    return instance_id, root_disk(int(generation))
+
+
+def committed(image: Image) -> Iterable[Step]:
+    """The image is whole before the disk is emptied; until then the disk holds the same."""
+    if found := taken_in(image):
+        yield CommitDisk(*found, image.id, image.disk_format)
+        yield EmptyDisk(*found, image.id, image.disk_format)
 
 
 def is_moving(instance: Instance, files: InstanceFiles) -> bool:

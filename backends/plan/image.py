@@ -6,7 +6,7 @@ from backends.drivers.facts import Facts
 from backends.drivers.labels.steps import RemoveLabel, WriteLabel
 from backends.drivers.qemu_img.steps import CloseImage, ConvertImage, ImportImage, RemoveImage
 from backends.drivers.step import Step
-from backends.plan import capture, labels
+from backends.plan import capture, chain, labels
 from backends.plan.plan import Problem, UnitPlan
 from backends.records.snapshot import Records
 from backends.records.tables import Image
@@ -28,9 +28,11 @@ def plan(unit: Unit, records: Records, facts: Facts, settings: Settings) -> Unit
         if label is not None:
             steps.append(RemoveLabel("image", unit.id))
         return UnitPlan(unit, tuple(steps), removes=True)
+    if here and chain.taken_in(image):
+        return UnitPlan(unit, tuple(chain.committed(image)), settles=True)
     again = image.damaged and not image.imported
     if not here or again:
-        if image.imported or not image.source:
+        if image.imported or not image.source or chain.taken_in(image):
             return UnitPlan(unit, (), (_lost(image, records),))
         if capture.is_capture(image):
             taken = (*capture.taken(image, settings), *capture.ended(image))

@@ -11,15 +11,19 @@ from backends.drivers.libvirt.facts import State
 from backends.drivers.qemu_img.formats import FOREIGN
 from backends.drivers.qemu_img.steps import CheckDisk
 from backends.drivers.qemu_img.usage import Usage, usage
-from backends.errors import Refused
+from backends.errors import MachineFailed, Refused
 from backends.inspect.chain import Link, chains
+from backends.plan.chain import source_of
 from backends.records.identity import Role
+from backends.records.image import Image
 from backends.records.instance import Instance
 from backends.records.unit import Kind, Unit
 from backends.services.base import Service, check_absent, find, own
 from backends.services.image import Images
+from backends.services.image_base import check_unused
 from backends.services.image_file import LONG, check_ready
 from backends.settings import root_disk
+from backends.settle import learn_image
 
 _LIVE = (State.RUNNING, State.PAUSED, State.STOPPING)
 
@@ -78,6 +82,38 @@ class Chains(Service):
 
         return self._move("rebase", ref, act)
 
+    def commit(self, ref: str) -> Instance:
+        """Write the root disk of an instance that is off into its image, which it alone stands on.
+
+        The image's checksums become others; what is made of it later begins as the instance is.
+        Raises Refused `disk.flat`, `image.in_use` (with the list), `image.protected`,
+        `image.damaged`, `instance.running`, `instance.state`; MachineFailed `image.lost`.
+        """
+        self.caller.require(Role.MEMBER, "commit a disk")
+
+        def act(change: Change) -> Instance:
+            session = change.session
+            row = find(session, Instance, ref, "instance", self.caller)
+            check_absent(row, "instance")
+            _check_settled(row)
+            if row.base_id is None:
+                raise Refused("disk.flat", f"the root disk of {row.name} stands on nothing")
+            self._check_off(row)
+            image = Images(self.context).own(session, row.base_id)
+            self._check_alone(session, image, row)
+            change.about(Unit(Kind.INSTANCE, row.id), row.name)
+            change.touch(Unit(Kind.IMAGE, image.id))
+            image.source, image.source_uid = source_of(row.id, row.disk_generation), None
+            image.imported = False
+            # Neither started nor moved until the image is whole.
+            row.leaving_id = row.base_id
+            change.revert = self._uncommit(image.id, row.id)
+            return row
+
+        row = self.context.perform("disk.commit", act, deadline=LONG)
+        with self.context.reading() as session:
+            return session.get_one(Instance, row.id)
+
     def check(self, ref: str) -> Instance:
         """Have all tables of the root disk of an instance that is off read.
 
@@ -113,6 +149,42 @@ class Chains(Service):
         row = self.context.perform(f"disk.{verb}", act, deadline=LONG)
         with self.context.reading() as session:
             return session.get_one(Instance, row.id)
+
+    def _check_alone(self, session: Session, image: Image, row: Instance) -> None:
+        """Whether an image may become what one instance's disk is. Raises what `commit` does."""
+        check_ready(image)
+        if image.protected:
+            raise Refused("image.protected", f"image {image.name} is protected; unprotect it first")
+        if image.damaged:
+            raise Refused("image.damaged", f"image {image.name} is damaged; repair it first")
+        check_unused(session, image, self.caller, but=row.id)
+        machine = self.context.machine
+        if image.id not in machine.qemu_img.images([image.id]):
+            raise MachineFailed(
+                "image.lost", f"the file of image {image.name} is gone; `image repair` fetches it"
+            )
+        own_disk = (row.id, root_disk(row.disk_generation))
+        for id_, files in machine.qemu_img.files().items():
+            for disk, base in files.bases.items():
+                if base == image.id and (id_, disk) != own_disk:
+                    text = f"{disk} of instance {id_} stands on image {image.name} too"
+                    raise Refused("image.in_use", text)
+
+    def _uncommit(self, image_id: str, instance_id: str) -> Callable[[Session], None]:
+        """The image is what its file is: as before, or whole and new with the disk not emptied."""
+        machine = self.context.machine
+
+        def revert(session: Session) -> None:
+            image, row = session.get(Image, image_id), session.get(Instance, instance_id)
+            if image is not None and not image.imported:
+                before = image.sha256
+                if learn_image(image, machine).sha256 != before:
+                    image.origin = None
+                image.imported, image.source = True, None
+            if row is not None:
+                row.leaving_id = None
+
+        return revert
 
     def _check_off(self, row: Instance) -> None:
         fact = self.context.machine.libvirt.facts([row.id]).get(row.id)

@@ -84,8 +84,11 @@ class ImageService(Service):
         )
 
 
-def users_of(session: Session, image_id: str, caller: Caller) -> list[str]:
-    """Names of the instances and images that stand on an image; others' are only counted."""
+def users_of(session: Session, image_id: str, caller: Caller, *, but: str = "") -> list[str]:
+    """Names of the instances and images that stand on an image; others' are only counted.
+
+    `but` is the id of an instance that does not count.
+    """
     image = session.get(Image, image_id)
     stands = (
         (col(Instance.base_id) == image_id)
@@ -99,7 +102,7 @@ def users_of(session: Session, image_id: str, caller: Caller) -> list[str]:
     else:
         # What is not made yet, or is shelved, is yet to be made of it.
         stands |= booted & col(Instance.made).is_(False)
-    instances = select(Instance.name, Instance.project_id).where(stands)
+    instances = select(Instance.name, Instance.project_id).where(stands, Instance.id != but)
     parts = select(Image.name, Image.project_id).where(
         (col(Image.kernel_id) == image_id) | (col(Image.ramdisk_id) == image_id)
     )
@@ -111,9 +114,9 @@ def users_of(session: Session, image_id: str, caller: Caller) -> list[str]:
     return names
 
 
-def check_unused(session: Session, row: Image, caller: Caller) -> None:
+def check_unused(session: Session, row: Image, caller: Caller, *, but: str = "") -> None:
     """Raises Refused `image.in_use` with the list."""
-    users = users_of(session, row.id, caller)
+    users = users_of(session, row.id, caller, but=but)
     if users:
         raise Refused("image.in_use", f"image {row.name} is stood on by {', '.join(users)}")
 

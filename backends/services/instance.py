@@ -272,6 +272,9 @@ def hostname_of(name: str) -> str:
 
 
 def _start(row: Instance, found: tuple[State, Reason] | None) -> None:
+    if row.leaving_id is not None and row.leaving_id == row.base_id:
+        text = f"the root disk of {row.name} is being written into its image; wait for that first"
+        raise Refused("instance.state", text)
     # A paused or suspended guest goes on. One that is off boots anew, also where it went off by
     # itself and its record has not followed yet.
     went_off = found is not None and found == (State.SHUTOFF, Reason.GUEST)

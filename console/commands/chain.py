@@ -70,6 +70,10 @@ def rebase(job: Job) -> None:
     job.cloud.chains.rebase(job.args.name, job.args.image)
 
 
+def commit(job: Job) -> None:
+    job.each(job.args.names, job.cloud.chains.commit)
+
+
 def check(job: Job) -> None:
     job.each(job.args.names, job.cloud.chains.check)
 
@@ -101,6 +105,11 @@ DISKS = (
         (name("SERVER"),
          arg("--image", required=True, metavar="IMAGE", help="the image (name or id)")),
         "server disk rebase --image lab2 web", writes=True,
+    ),
+    Command(
+        "server disk commit", commit,
+        "Write stopped servers' root disks into the images that they alone stand on.",
+        (names("SERVER"),), "server disk commit web", writes=True,
     ),
     Command(
         "server disk verify", check, "Have the tables of stopped servers' root disks read.",

@@ -23,8 +23,10 @@ from backends.drivers.qemu_img.person import NOBODY, open_as
 from backends.drivers.qemu_img.steps import (
     UPLOAD,
     CloseImage,
+    CommitDisk,
     ConvertImage,
     CreateOverlay,
+    EmptyDisk,
     ImportImage,
     RebaseDisk,
     RemoveImage,
@@ -397,6 +399,61 @@ class TestRebase:
             wanted = {"disk.qcow2": image_id} if image_id else {}
             assert driver.files()[INSTANCE].bases == wanted
             assert self.content(disk) == before
+
+    @pytest.mark.parametrize("twice", [False, True], ids=["once", "after a kill"])
+    def test_a_disk_is_written_into_its_image_and_emptied_and_holds_the_same(
+        self, driver: QemuImgDriver, settings: Settings, raw: Path, twice: bool
+    ) -> None:
+        driver.apply(ImportImage(ONE, str(raw), "raw"), quiet)
+        driver.apply(ImportImage(TWO, str(raw), "raw"), quiet)
+        driver.apply(CreateOverlay(INSTANCE, ONE, "raw", 32 * MIB), quiet)
+        disk = settings.overlay(INSTANCE)
+        write = ("qemu-io", "-f", "qcow2", "-c", "write -P 0x5a 1M 4M", disk)
+        subprocess.run(write, check=True, capture_output=True)
+        before, full = self.content(disk), disk.stat().st_size
+        for _ in range(1 + twice):
+            driver.apply(CommitDisk(INSTANCE, "disk.qcow2", ONE, "raw"), quiet)
+            assert self.content(disk) == before
+        for _ in range(1 + twice):
+            driver.apply(EmptyDisk(INSTANCE, "disk.qcow2", ONE, "raw"), quiet)
+        assert self.content(disk) == before == settings.image(ONE).read_bytes()
+        assert disk.stat().st_size < full - 3 * MIB
+        found = driver.describe(ONE)
+        assert found.sha256 == hashlib.sha256(before).hexdigest()
+        assert (found.size, found.virtual_size) == (32 * MIB, 32 * MIB)
+        # The other name of what was one file is left as it was, and all is root's again.
+        assert settings.image(TWO).read_bytes() == raw.read_bytes()
+        assert driver.images()[ONE].closed
+        assert driver.leftovers() == frozenset()
+
+    def test_a_disk_that_a_guest_writes_to_is_neither_written_nor_emptied(
+        self, driver: QemuImgDriver, settings: Settings, raw: Path
+    ) -> None:
+        driver.apply(ImportImage(ONE, str(raw), "raw"), quiet)
+        driver.apply(CreateOverlay(INSTANCE, ONE, "raw", 0), quiet)
+        argv = ("qemu-io", "-f", "qcow2", str(settings.overlay(INSTANCE)))
+        with subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as guest:
+            assert guest.stdin is not None
+            assert guest.stdout is not None
+            guest.stdin.write(b"write 0 512\n")
+            guest.stdin.flush()
+            while b"wrote" not in guest.stdout.readline():
+                pass
+            for step in (CommitDisk, EmptyDisk):
+                assert code_of(driver, step(INSTANCE, "disk.qcow2", ONE, "raw")) == "disk.busy"
+            guest.stdin.close()
+        assert settings.image(ONE).read_bytes() == raw.read_bytes()
+        strange = EmptyDisk(INSTANCE, "disk.qcow2", TWO, "raw")
+        assert code_of(driver, strange) == "disk.base.strange"
+
+    def test_without_its_disk_an_image_is_only_described_again(
+        self, driver: QemuImgDriver, settings: Settings, raw: Path
+    ) -> None:
+        driver.apply(ImportImage(ONE, str(raw), "raw"), quiet)
+        before = driver.describe(ONE)
+        driver.apply(CommitDisk(INSTANCE, "disk.qcow2", ONE, "raw"), quiet)
+        driver.apply(EmptyDisk(INSTANCE, "disk.qcow2", ONE, "raw"), quiet)
+        assert driver.describe(ONE) == before
 
     def test_a_base_that_is_no_image_is_not_followed(
         self, driver: QemuImgDriver, settings: Settings, raw: Path

@@ -7,7 +7,14 @@ import pytest
 from backends.drivers.facts import Facts
 from backends.drivers.libvirt.steps import FlattenDisk
 from backends.drivers.qemu_img.facts import ImageFile, InstanceFiles
-from backends.drivers.qemu_img.steps import CloseImage, ConvertImage, ImportImage, RebaseDisk
+from backends.drivers.qemu_img.steps import (
+    CloseImage,
+    CommitDisk,
+    ConvertImage,
+    EmptyDisk,
+    ImportImage,
+    RebaseDisk,
+)
 from backends.plan import chain, hardware, image, labels
 from backends.plan.plan import UnitPlan
 from backends.records.snapshot import Records
@@ -68,6 +75,17 @@ def test_a_damaged_one_is_told_and_fetched_again_in_its_place() -> None:
     plan = planned(found(damaged=True, imported=False, source="/lab", source_uid=7, sha256="ab")[0])
     assert plan.steps == (ImportImage(IMAGE, "/lab", "qcow2", "ab", "", 7, replace=True),)
     assert plan.settles
+
+
+def test_a_disk_is_written_into_one_that_is_here() -> None:
+    source = chain.source_of(INSTANCE, 2)
+    all_, row = found(imported=False, source=source)
+    plan = planned(all_)
+    told = (INSTANCE, root_disk(2), IMAGE, row.disk_format)
+    assert plan.steps == (CommitDisk(*told), EmptyDisk(*told))
+    assert plan.settles
+    (problem,) = planned(all_, here=False).problems
+    assert problem.code == "image.lost"
 
 
 BASES = {root_disk(1): IMAGE}

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from typing import BinaryIO
 
+from backends.drivers.qemu_img import commit
 from backends.drivers.qemu_img.facts import ImageFile, InstanceFiles
 from backends.drivers.qemu_img.images import ImageDescription, Images
 from backends.drivers.qemu_img.instances import InstanceFolders
@@ -13,11 +14,13 @@ from backends.drivers.qemu_img.save import save
 from backends.drivers.qemu_img.steps import (
     CheckDisk,
     CloseImage,
+    CommitDisk,
     ConvertImage,
     CopyDisk,
     CopyOut,
     CreateConfigDrive,
     CreateOverlay,
+    EmptyDisk,
     ImportImage,
     RebaseDisk,
     RemoveDisk,
@@ -43,6 +46,8 @@ class QemuImgDriver:
         VerifyImage,
         SaveImage,
         RebaseDisk,
+        CommitDisk,
+        EmptyDisk,
         CheckDisk,
         CreateOverlay,
         CopyDisk,
@@ -75,6 +80,10 @@ class QemuImgDriver:
                 save(self._images, image_id, path, uid, progress)
             case RebaseDisk():
                 rebase(self._instances, step, progress)
+            case CommitDisk():
+                commit.commit(self._instances, self._images, step, progress)
+            case EmptyDisk():
+                commit.empty(self._instances, step)
             case CheckDisk(instance_id, disk):
                 check_disk(self._instances, instance_id, disk)
             case CreateOverlay():

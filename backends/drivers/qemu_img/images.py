@@ -157,6 +157,13 @@ class Images:
             self._host.remove(partial)
         self._describe(image_id, sums, found)
 
+    def describe_again(self, image_id: str, claimed: str, progress: Progress) -> None:
+        """Say of its file what it now is. Raises MachineFailed `image.missing`."""
+        path = self._path(image_id)
+        if not self._host.exists(path):
+            raise MachineFailed("image.missing", f"image {image_id} is not on this host")
+        self._describe(image_id, hash_file(path, progress), probe.inspect(path, claimed))
+
     def describe(self, image_id: str) -> ImageDescription:
         """What the import found. Raises MachineFailed `image.missing`."""
         text = self._host.read_text(self._sums(image_id))

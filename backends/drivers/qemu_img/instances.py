@@ -74,6 +74,17 @@ class InstanceFolders:
         if step.size:
             self._host.run(["qemu-img", "resize", "-q", "-f", "qcow2", str(new), str(step.size)])
 
+    def empty_disk(self, instance_id: str, name: str, base: tuple[str, str], size: int) -> None:
+        """Put in a disk's place one of `size` bytes with nothing in it but its base.
+
+        `base` is the id of the image and QEMU's word for its format.
+        """
+        disk = self._disk(instance_id, name)
+        new = self._draft(disk)
+        backing = ["-b", str(self.image(base[0])), "-F", base[1]]
+        self._host.run(["qemu-img", "create", "-q", "-f", "qcow2", *backing, str(new), str(size)])
+        self._publish(new, disk, "0600")
+
     def copy_disk(self, step: CopyDisk) -> None:
         """Copy it under another name, enlarge that, then name it. Its holes stay holes."""
         disk = self._disk(step.instance_id, step.disk)

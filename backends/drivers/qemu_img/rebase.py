@@ -40,8 +40,8 @@ def rebase(folders: InstanceFolders, step: RebaseDisk, progress: Progress) -> No
     if wanted:
         folders.check_base(wanted)
     base = ["-b", wanted, "-F", formats.QEMU_NAMES[step.image_format]] if wanted else ["-b", ""]
-    done = _follow(["qemu-img", "rebase", "-p", "-f", "qcow2", *base, str(disk)], progress)
-    _check_lock(done, disk)
+    done = follow(["qemu-img", "rebase", "-p", "-f", "qcow2", *base, str(disk)], progress)
+    check_lock(done, disk)
     convert.check(done, "rebase")
 
 
@@ -50,8 +50,8 @@ def check_disk(folders: InstanceFolders, instance_id: str, name: str) -> None:
     disk = folders.disk(instance_id, name)
     if base := backing_file(disk):
         folders.check_base(base)
-    done = _follow(["qemu-img", "check", "--output=json", "-f", "qcow2", str(disk)], _quiet)
-    _check_lock(done, disk)
+    done = follow(["qemu-img", "check", "--output=json", "-f", "qcow2", str(disk)], _quiet)
+    check_lock(done, disk)
     if done.status in (0, _LEAKS_ONLY):
         return
     try:
@@ -65,7 +65,8 @@ def check_disk(folders: InstanceFolders, instance_id: str, name: str) -> None:
     )
 
 
-def _check_lock(done: Output, disk: Path) -> None:
+def check_lock(done: Output, disk: Path) -> None:
+    """Raises MachineFailed `disk.busy`."""
     if done.status != 0 and _LOCKED in done.stderr:
         raise MachineFailed(
             "disk.busy", f"{disk} is in use by a guest or another tool; stop the instance first"
@@ -76,7 +77,7 @@ def _quiet(_share: float) -> None:
     """Nothing tells how far it is."""
 
 
-def _follow(argv: list[str], progress: Progress) -> Output:
+def follow(argv: list[str], progress: Progress) -> Output:
     """Run it to its end; `progress` may raise to end it before."""
     look = convert.watch(progress)
     with tempfile.TemporaryFile("w+") as out, tempfile.TemporaryFile("w+") as err:

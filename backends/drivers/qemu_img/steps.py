@@ -183,6 +183,37 @@ class RebaseDisk:
 
 
 @dataclass(frozen=True, slots=True)
+class CommitDisk:
+    """Write what a disk of an instance that is off holds into the image that it stands on.
+
+    `image_format` in Glance's words. Where the disk is gone, the image is only described again.
+    """
+
+    instance_id: str
+    disk: str
+    image_id: str
+    image_format: str
+
+    @property
+    def text(self) -> str:
+        return f"write the root disk of {self.instance_id} into image {self.image_id}"
+
+
+@dataclass(frozen=True, slots=True)
+class EmptyDisk:
+    """Drop what a disk of an instance that is off holds beside its image, which holds it too."""
+
+    instance_id: str
+    disk: str
+    image_id: str
+    image_format: str
+
+    @property
+    def text(self) -> str:
+        return f"empty the root disk of {self.instance_id}"
+
+
+@dataclass(frozen=True, slots=True)
 class CheckDisk:
     """Have QEMU read all tables of a disk of an instance that is off."""
 

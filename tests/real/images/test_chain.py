@@ -135,6 +135,46 @@ def content(disk: Path) -> str:
         return run("sha256sum", out).split()[0]
 
 
+@pytest.mark.long
+def test_a_disk_is_written_into_the_image_that_it_alone_stands_on(
+    shared_lab: Lab, lab_image: object
+) -> None:
+    cloud = shared_lab.cloud
+    disk_of_lab = str(lab_image.disk)  # type: ignore[attr-defined]
+    image = cloud.images.create("sunk", disk_of_lab, convert_to="qcow2")
+    instance, console = launch(shared_lab, "diver", image.id)
+    write = "dd if=/dev/urandom of=/dev/vda bs=1M seek=40 count=1 conv=fsync 2>/dev/null"
+    sums = "for at in 2 40; do dd if=/dev/vda bs=1M skip=$at count=1 2>/dev/null; done | md5sum"
+    before = sum_in(console.run(f"{write}; {sums}"))
+    assert code_of(lambda: cloud.chains.commit("diver")) == "instance.running"
+    cloud.instances.stop("diver")
+    disk = next(shared_lab.state.glob(f"instances/{instance.id}/disk*.qcow2"))
+    held, full = content(disk), disk.stat().st_blocks
+    late = cloud.instances.create(NewInstance("late-diver", FLAVOR, image.id, ()))
+    with pytest.raises(Refused, match="late-diver") as error:
+        cloud.chains.commit("diver")
+    assert error.value.code == "image.in_use"
+    cloud.instances.delete(late.id)
+    cloud.images.set(image.id, protected=True)
+    assert code_of(lambda: cloud.chains.commit("diver")) == "image.protected"
+    cloud.images.set(image.id, protected=False)
+    cloud.chains.commit("diver")
+    after = cloud.images.show(image.id)
+    path = cloud.settings.image(image.id)
+    assert (after.imported, after.source) == (True, None)
+    assert after.sha256 == run("sha256sum", path).split()[0]
+    assert content(disk) == held == content(path)
+    assert disk.stat().st_blocks < full
+    cloud.images.verify(image.id)
+    shared_lab.assert_in_order()
+    cloud.instances.start("diver")
+    console = shared_lab.look_at(instance)
+    console.wait_for(rf"Power down(?s:.*){PROMPT}")
+    assert sum_in(console.run(sums)) == before
+    cloud.instances.delete("diver")
+    cloud.images.delete(image.id)
+
+
 def test_an_image_is_offered_and_taken(shared_lab: Lab, tmp_path: Path) -> None:
     admin = shared_lab.cloud
     source = tmp_path / "small"

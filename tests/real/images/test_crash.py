@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from backends.cloud import Cloud
 from backends.services.instance import NewInstance
 from tests.real.lab import FLAVOR, IMAGE, Lab, run
 from tests.real.life.crasher import INSIDE
@@ -37,21 +38,30 @@ class Crashes:
             self.ends[script] = self.shape()
 
     def shape(self) -> str:
-        """Also that no byte is another: what disks hold is hashed."""
+        """Also that no byte is another."""
+        return "\n".join([self.lab.shape(), *self.disks()])
+
+    def disks(self) -> list[str]:
+        """What root disks hold, hashed."""
         disks = []
         for disk in sorted(self.lab.state.glob("instances/*/disk*.qcow2")):
             out = disk.with_name("out")
             run("qemu-img", "convert", "-f", "qcow2", "-O", "qcow2", str(disk), str(out))
             disks.append(run("sha256sum", str(out)).split()[0])
             out.unlink()
-        return "\n".join([self.lab.shape(), *disks])
+        return disks
 
-    def kill(self, script: str, point: int) -> None:
+    def recovered(self, script: str, point: int) -> tuple[Cloud, str]:
+        """The cloud, opened again after a kill, and where that was."""
         died = crasher(self.lab, script, str(point))
         where = f"{script} killed at {point}: {self.points[script][point]}"
         assert died.returncode == -signal.SIGKILL, f"{where}: {died.stdout}{died.stderr}"
         cloud = self.lab.reopen()
         cloud.drift.recover()
+        return cloud, where
+
+    def kill(self, script: str, point: int) -> None:
+        cloud, where = self.recovered(script, point)
         try:
             self.lab.assert_in_order()
             assert self.leftovers() == [], "something partial is left"
@@ -101,6 +111,25 @@ def ready(shared_lab: Lab, tmp_path_factory: pytest.TempPathFactory) -> Iterator
 def test_a_sample_of_points_that_changes_with_the_commit(ready: Lab, pair: tuple[str, str]) -> None:
     inside = random.Random(commit() + pair[0]).random() < 0.5
     Crashes(ready, pair).take_turns(inside=inside, most=_SAMPLE)
+
+
+@pytest.mark.long
+def test_a_disk_that_is_written_into_its_image_at_every_point(ready: Lab) -> None:
+    """The guest's disk holds the same before and after, and the image is what its sums say."""
+    if ready.cloud.instances.show(INSTANCE).base_id is None:
+        SCRIPTS["rebase"](ready.cloud)
+    crashes = Crashes(ready, ("sink", "sink"))
+    disk = next(ready.state.glob("instances/*/disk*.qcow2"))
+    for number in range(len(crashes.points["sink"])):
+        write = f"write -P {number + 1} {100 + number}M 1M"
+        run("qemu-io", "-f", "qcow2", "-c", write, str(disk))
+        held = crashes.disks()
+        cloud, where = crashes.recovered("sink", number)
+        ready.assert_in_order()
+        assert crashes.leftovers() == [], where
+        assert crashes.disks() == held, where
+        cloud.images.verify(IMAGE)
+        assert cloud.instances.show(INSTANCE).leaving_id is None, where
 
 
 @pytest.mark.long

@@ -25,8 +25,10 @@ from backends.drivers.machine import Machine
 from backends.drivers.qemu_img.sandbox import Sandbox
 from backends.errors import QuarterdeckError
 from backends.hosts import LocalHost
+from backends.hosts.ssh import SshHost
 from backends.journal import Journal
 from tests.real.life.scripts import SCRIPTS
+from tests.real.storage.errands import ERRANDS
 
 STEP = "step"
 INSIDE = "inside:"
@@ -43,12 +45,14 @@ _WATCHED: tuple[tuple[Any, str, str, int], ...] = (
     (backends.context, "doom", "doom", 1),
     # Inside steps that are made of several changes.
     (LocalHost, "run", INSIDE, 1),
+    (SshHost, "run", INSIDE, 1),
+    (SshHost, "pour", INSIDE, 1),
     (os, "replace", INSIDE, 1),
     (os, "rename", INSIDE, 1),
     (os, "link", INSIDE, 1),
     (Sandbox, "run", INSIDE, 2),
     (backends.drivers.qemu_img.transfer, "write_sparsely", INSIDE, 2),
-    (backends.drivers.qemu_img.rebase, "_follow", INSIDE, 0),
+    (backends.drivers.qemu_img.rebase, "follow", INSIDE, 0),
 )
 
 
@@ -97,7 +101,7 @@ def main() -> None:
     for each in _WATCHED:
         points.watch(*each)
     try:
-        SCRIPTS[script](cloud)
+        {**SCRIPTS, **ERRANDS}[script](cloud)
     except QuarterdeckError as error:
         print(error.code, file=sys.stderr)
     print("\n".join(points.reached))

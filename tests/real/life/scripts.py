@@ -131,6 +131,11 @@ def rebase(cloud: Cloud) -> None:
         cloud.chains.rebase(INSTANCE, IMAGE)
 
 
+def sink(cloud: Cloud) -> None:
+    """What its root disk holds is in its image, and no more in the disk."""
+    cloud.chains.commit(INSTANCE)
+
+
 def plug(cloud: Cloud) -> None:
     """A port that was given and one that is made, both into a running instance."""
     held = {view.port.name for view in cloud.ports.list(device=cloud.instances.show(INSTANCE).id)}
@@ -157,6 +162,7 @@ SCRIPTS: dict[str, Callable[[Cloud], None]] = {
     "drop": drop,
     "flatten": flatten,
     "rebase": rebase,
+    "sink": sink,
     "grow": grow,
     "shrink": shrink,
     "plug": plug,
