@@ -150,6 +150,29 @@ def test_what_is_no_request(asker: Asker, request_: bytes, status: int) -> None:
     assert asker.status(request_) == status
 
 
+@pytest.mark.parametrize("life", ["1", "21600"])
+def test_a_token_is_given_and_needed_for_nothing(asker: Asker, life: str) -> None:
+    asker.tell("qr-1", "web")
+    put = f"PUT /latest/api/token HTTP/1.1\r\nX-aws-ec2-metadata-token-ttl-seconds: {life}\r\n\r\n"
+    token = asker.ask(put.encode())
+    assert len(token) == 56
+    assert token != asker.ask(put.encode())
+    for said in (f"X-aws-ec2-metadata-token: {token}\r\n", ""):
+        get = f"GET /latest/meta-data/hostname HTTP/1.1\r\n{said}\r\n"
+        assert asker.ask(get.encode()) == "web"
+    assert asker.ask(put.encode(), address="10.0.0.6") == "Not Found\n"
+    assert asker.ask(put.encode(), interface="") == "Forbidden\n"
+
+
+@pytest.mark.parametrize("life", ["", "0", "21601", "-1", "1e3", "٣"])
+def test_a_token_of_no_life_is_not_given(asker: Asker, life: str) -> None:
+    asker.tell("qr-1", "web")
+    put = f"PUT /latest/api/token HTTP/1.1\r\nX-aws-ec2-metadata-token-ttl-seconds: {life}\r\n\r\n"
+    assert asker.ask(put.encode()) == "Bad Request\n"
+    assert asker.ask(b"PUT /latest/api/token HTTP/1.1\r\n\r\n") == "Bad Request\n"
+    assert asker.ask(b"PUT /latest/meta-data HTTP/1.1\r\n\r\n") == "GET and HEAD alone\n"
+
+
 def test_the_log_stays_small(asker: Asker) -> None:
     line = b"GET /" + b"\\\xe9" * 100 + b" HTTP/1.0\r\n\r\n"
     for _ in range(400):

@@ -53,6 +53,9 @@ EC2 = (
     "2008-09-01", "2009-04-04", "latest",
 )  # fmt: skip
 
+# Of EC2's second version (IMDSv2): a token may be asked for, and is needed for nothing.
+TOKEN, TTL, TTL_MOST = "latest/api/token", "x-aws-ec2-metadata-token-ttl-seconds", 21600
+
 _REASONS = {
     200: "OK",
     400: "Bad Request",
@@ -65,7 +68,7 @@ _REASONS = {
 
 def body_of(trees: dict[str, dict[str, str]], target: str) -> str | None:
     """What an instance's trees have at a path; None where that is nothing."""
-    path = "/".join(part for part in target.partition("?")[0].split("/") if part)
+    path = parts_of(target)
     if path == "":
         return "\n".join(EC2)
     if path == "openstack":
@@ -80,6 +83,20 @@ def body_of(trees: dict[str, dict[str, str]], target: str) -> str | None:
     return listing(files, f"{rest}/" if rest else "") if body is None else body
 
 
+def parts_of(target: str) -> str:
+    """Its path without what says nothing: a query, and slashes at ends or beside others."""
+    return "/".join(part for part in target.partition("?")[0].split("/") if part)
+
+
+def header(asked: bytes, name: str) -> str:
+    """A header's value; empty where there is none."""
+    for line in asked.decode("latin-1").splitlines()[1:]:
+        found, colon, value = line.partition(":")
+        if colon and found.strip().lower() == name:
+            return value.strip()
+    return ""
+
+
 def listing(files: dict[str, str], folder: str) -> str | None:
     """What is in a folder: a name a line, folders with a slash; None where there is no such."""
     names: dict[str, None] = {}
@@ -90,7 +107,7 @@ def listing(files: dict[str, str], folder: str) -> str | None:
     return "\n".join(names) if names else None
 
 
-def answer(status: int, body: str, target: str, *, head: bool) -> bytes:
+def answer(status: int, body: str, target: str, *, head: bool, more: tuple[str, ...] = ()) -> bytes:
     """A whole response (HTTP/1.0: its end is the connection's)."""
     data = body.encode()
     kind = "application/json" if target.endswith(".json") else "text/plain; charset=utf-8"
@@ -99,6 +116,7 @@ def answer(status: int, body: str, target: str, *, head: bool) -> bytes:
         f"Content-Type: {kind}",
         f"Content-Length: {len(data)}",
         "Connection: close",
+        *more,
         "\r\n",
     )
     return "\r\n".join(lines).encode() + (b"" if head else data)
@@ -191,6 +209,8 @@ class Server:
         method, target, *_ = (*line.split(), "", "")
         if len(one.asked) > HEAD or not target.startswith("/"):
             return answer(400, "no request\n", "", head=False)
+        if method == "PUT" and parts_of(target) == TOKEN:
+            return self._token(one, target)
         if method not in ("GET", "HEAD"):
             return answer(405, "GET and HEAD alone\n", "", head=False)
         status, body = self._find(one, target)
@@ -198,6 +218,20 @@ class Server:
             self._note(one, status, target)
             body, target = f"{_REASONS[status]}\n", ""
         return answer(status, body, target, head=method == "HEAD")
+
+    def _token(self, one: Connection, target: str) -> bytes:
+        """A new token, for who is known; its life is asked for in seconds, 1 to 21,600."""
+        wanted = header(one.asked, TTL)
+        life = int(wanted) if wanted.isascii() and wanted.isdigit() and len(wanted) < 6 else 0
+        status, _ = self._find(one, "/")
+        if status != 200:
+            self._note(one, status, target)
+        elif not 1 <= life <= TTL_MOST:
+            status = 400
+        if status != 200:
+            return answer(status, f"{_REASONS[status]}\n", "", head=False)
+        token = os.urandom(28).hex()
+        return answer(200, token, "", head=False, more=(f"{TTL}: {life}",))
 
     def _find(self, one: Connection, target: str) -> tuple[int, str | None]:
         """Status and body; no body for who, or what, is not known."""
