@@ -168,6 +168,7 @@ _form("volume.extend", "x", "Extend", "extend", hint=False)
 _form("volume.clone", "l", "Clone", "clone", hint=False)
 _form("volume.revert", "r", "Revert", "revert", hint=False)
 _view("volume.tree", "t", "Tree", "show_tree", hint=False)
+_view("volume.pools", "p", "Pools", "pools", hint=False)
 _verb(
     "volume.snapshot",
     "n",
@@ -350,6 +351,28 @@ _verb(
     "ctrl+d",
     "Delete",
     lambda cloud, ids: cloud.address_groups.delete(ids[0]),
+    dangerous=True,
+    hint=True,
+)
+
+_form("pool.create", "c", "Create", "create")
+_form("pool.edit", "e", "Change", "edit")
+_view("pool.types", "t", "Types", "types")
+_verb(
+    "pool.delete",
+    "ctrl+d",
+    "Delete",
+    lambda cloud, ids: cloud.pools.delete(ids[0]),
+    dangerous=True,
+    hint=True,
+)
+_form("volume_type.create", "c", "Create", "create")
+_form("volume_type.edit", "e", "Change", "edit")
+_verb(
+    "volume_type.delete",
+    "ctrl+d",
+    "Delete",
+    lambda cloud, ids: cloud.volume_types.delete(ids[0]),
     dangerous=True,
     hint=True,
 )

@@ -26,6 +26,7 @@ from console.screens.forms.identity import ProjectForm, UserForm
 from console.screens.forms.image import ConvertForm, RepairForm
 from console.screens.forms.network import NetworkForm, PortForm, SubnetForm
 from console.screens.forms.plugging import PlugForm, UnplugForm
+from console.screens.forms.pool import PoolEdit, PoolForm, VolumeTypeEdit, VolumeTypeForm
 from console.screens.forms.qos import QosEdit, QosForm
 from console.screens.forms.reshape import (
     CaptureForm,
@@ -74,6 +75,8 @@ FORMS: dict[str, type[Form]] = {
     "instance unplug": UnplugForm,
     "keypair": KeyPairForm,
     "network": NetworkForm,
+    "pool": PoolForm,
+    "pool edit": PoolEdit,
     "port": PortForm,
     "project": ProjectForm,
     "qos": QosForm,
@@ -93,6 +96,8 @@ FORMS: dict[str, type[Form]] = {
     "volume": VolumeForm,
     "volume attach": AttachForm,
     "volume extend": ExtendForm,
+    "volume_type": VolumeTypeForm,
+    "volume_type edit": VolumeTypeEdit,
 }
 
 

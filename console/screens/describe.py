@@ -146,6 +146,8 @@ def record_of(cloud: Cloud, noun: str, id_: str) -> Any:
         "user": lambda: cloud.identity.user(id_),
         "instance": lambda: cloud.instances.show(id_),
         "volume": lambda: cloud.volumes.show(id_).volume,
+        "pool": lambda: cloud.pools.show(id_).pool,
+        "volume_type": lambda: cloud.volume_types.show(id_),
         "image": lambda: cloud.images.show(id_),
         "network": lambda: cloud.networks.show(id_),
         "port": lambda: cloud.ports.show(id_).port,

@@ -330,6 +330,7 @@ _TITLES = {
     "keypair": "Key pair",
     "security_group": "Security group",
     "subnet_pool": "Subnet pool",
+    "volume_type": "Volume type",
 }
 _MORE: dict[str, Callable[[Cloud, str], Iterator[Section]]] = {
     "qos": _qos,

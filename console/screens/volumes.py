@@ -205,6 +205,12 @@ class Volumes(TablePanel):
 
         self.desk.drill(KeptTree())
 
+    def pools(self) -> None:
+        """Where volumes lie."""
+        from console import panels
+
+        self.desk.drill(panels.make("pools"))
+
     def detach(self) -> None:
         """Take it from the instance that has it, the last that got it first."""
         item = self.item
