@@ -348,13 +348,18 @@ class Salvage:
                 values[name] = None
         values |= _power_of(fact) | {
             "made": True,
-            "user_data": user_data(self.machine.host, self.settings.instance(id_)),
+            "user_data": self._user_data(id_),
         }
         self.add(Instance, [values])
         self._plugs(id_)
         held = [each for each in label["attachments"] if self.make("volume", each["volume_id"])]
         self.add(Attachment, (each for each in held if self._is_free(each["volume_id"])))
         return True
+
+    def _user_data(self, id_: str) -> str | None:
+        """As its config drive has it; else as the metadata server of its network tells it."""
+        found = user_data(self.machine.host, self.settings.instance(id_))
+        return self.machine.metadata.user_data(id_) if found is None else found
 
     def _is_free(self, volume_id: str) -> bool:
         query = select(Attachment).where(Attachment.volume_id == volume_id)

@@ -10,7 +10,10 @@ from pathlib import Path
 
 import pytest
 
+from backends.drivers.metadata.driver import MetadataDriver
 from backends.drivers.metadata.server import EC2, OPENSTACK, Connection, Server, answer, body_of
+from backends.hosts import LocalHost
+from backends.settings import Settings
 
 TREES = {
     "openstack": {"meta_data.json": "{}"},
@@ -178,3 +181,17 @@ def test_the_log_stays_small(asker: Asker) -> None:
     for _ in range(400):
         asker.status(line, interface="")
     assert (asker.folder / "log").stat().st_size < 1 << 17
+
+
+def test_user_data_is_read_back_from_what_guests_are_told(tmp_path: Path) -> None:
+    settings = Settings("t-told", tmp_path / "state", tmp_path / "run", "here")
+    driver = MetadataDriver(settings, LocalHost())
+    assert driver.user_data("one") is None
+    folder = settings.metadata("qrouter-1")
+    folder.mkdir(parents=True)
+    trees = {"one": {"ec2": {"user-data": "#!/bin/sh\n"}}, "two": {"ec2": {}}}
+    (folder / "a.json").write_text("broken")
+    (folder / "b.json").write_text(json.dumps({"addresses": {}, "instances": trees}))
+    assert driver.user_data("one") == "#!/bin/sh\n"
+    assert driver.user_data("two") is None
+    assert driver.user_data("three") is None

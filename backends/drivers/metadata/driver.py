@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Collection, Mapping
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -60,6 +62,16 @@ class MetadataDriver:
     def refusals(self, namespace: str) -> str:
         """What a server refused: its log."""
         return self._host.read_text(self._folder(namespace) / LOG) or ""
+
+    def user_data(self, instance_id: str) -> str | None:
+        """What a server tells an instance as its user data; None where none tells it any."""
+        for namespace in self._host.list_dir(self._settings.metadata_servers):
+            for interface in sorted(self._files(namespace)):
+                text = self._host.read_text(self._file(namespace, interface))
+                with suppress(ValueError, LookupError, TypeError):
+                    told = json.loads(text or "")["instances"][instance_id]["ec2"]["user-data"]
+                    return str(told)
+        return None
 
     def apply(self, step: Step, progress: Progress) -> None:
         """Apply a step.

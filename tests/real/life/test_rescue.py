@@ -42,9 +42,13 @@ def test_everything_is_back_and_guests_notice_nothing(lab: Lab) -> None:
     alpha, beta = lab.member("alpha"), lab.member("beta")
     network = Lab.network(alpha, "alpha-net")
     Lab.network(beta, "beta-net")
-    server = Lab.launch(alpha, "server", network.id)
+    # Without a config drive, what it is told is with the metadata server alone.
+    plug = Plug(network=network.id)
+    server = alpha.instances.create(
+        NewInstance("server", FLAVOR, IMAGE, (plug,), user_data="#!/bin/true", config_drive=False)
+    )
     client = alpha.instances.create(
-        NewInstance("client", FLAVOR, IMAGE, (Plug(network=network.id),), user_data=USER_DATA)
+        NewInstance("client", FLAVOR, IMAGE, (plug,), user_data=USER_DATA)
     )
     stopped = Lab.launch(beta, "stopped", "beta-net")
     alpha.ports.create(network.id, "spare", fixed=[FixedAddress(address="172.16.1.99")])
@@ -85,6 +89,7 @@ def test_everything_is_back_and_guests_notice_nothing(lab: Lab) -> None:
         asking.run("cat /root/kept"),
     ) == boots
     assert lab.cloud.instances.show(client.id).user_data == USER_DATA
+    assert lab.cloud.instances.show(server.id).user_data == "#!/bin/true"
     assert lab.cloud.instances.show(stopped.id).power is Power.STOPPED
 
     cloud = lab.cloud
