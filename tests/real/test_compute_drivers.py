@@ -34,6 +34,7 @@ from backends.drivers.qemu_img.steps import CreateConfigDrive, CreateOverlay, Im
 from backends.drivers.step import Step
 from backends.drivers.volumes.driver import VolumeDriver
 from backends.drivers.volumes.facts import VolumeFact
+from backends.drivers.volumes.pool import default_pool
 from backends.drivers.volumes.steps import CreateVolume, LabelVolume, RemoveVolume
 from backends.errors import MachineFailed, Refused
 from backends.hosts import LocalHost
@@ -379,8 +380,10 @@ class TestHotplug:
         screen.ask("echo rea''dy", b"ready")
         volumes = VolumeDriver(place.settings, LocalHost())
         volume = new_id()
-        volumes.apply(CreateVolume(volume, "file", 16 * MIB, "{}"), quiet)
-        disk = Disk(str(volumes.path(volume, "file")), "raw", "vdb", serial=volume)
+        volumes.apply(CreateVolume(volume, default_pool(place.settings), 16 * MIB, "{}"), quiet)
+        disk = Disk(
+            str(volumes.path(volume, default_pool(place.settings))), "raw", "vdb", serial=volume
+        )
         for _ in range(2):
             place.apply(steps.AttachDisk(spec.id, disk))
         assert place.compute.facts()[spec.id].disks == {volume}
@@ -716,6 +719,7 @@ class TestLogicalVolumes:
     ) -> None:
         name, only = group
         settings = replace(place.settings, volume_group=name)
+        pool = default_pool(settings)
         inactive = ["--activate", "n", "--zero", "n", "--wipesignatures", "n"]
         driver = VolumeDriver(settings, LocalHost(), only, inactive)
         volume, stranger = new_id(), new_id()
@@ -726,17 +730,17 @@ class TestLogicalVolumes:
         )
         label = '{"name": "한글 <volume>", "more": "' + "x" * 3000 + '"}'
         for _ in range(2):
-            driver.apply(CreateVolume(volume, "lvm", 16 * MIB, label), quiet)
+            driver.apply(CreateVolume(volume, pool, 16 * MIB, label), quiet)
         assert driver.facts() == {volume: VolumeFact(volume, "lvm", 16 * MIB, label)}
         for _ in range(2):
-            driver.apply(LabelVolume(volume, "lvm", '{"name": "short"}'), quiet)
+            driver.apply(LabelVolume(volume, pool, '{"name": "short"}'), quiet)
         assert driver.facts([volume])[volume].label == '{"name": "short"}'
         another = VolumeDriver(replace(settings, cloud="another"), LocalHost(), only)
         assert another.facts() == {}
         for foreign, step in (
-            (another, RemoveVolume(volume, "lvm")),
-            (driver, RemoveVolume(stranger, "lvm")),
-            (driver, CreateVolume(stranger, "lvm", MIB, "{}")),
+            (another, RemoveVolume(volume, pool)),
+            (driver, RemoveVolume(stranger, pool)),
+            (driver, CreateVolume(stranger, pool, MIB, "{}")),
         ):
             with pytest.raises(Refused) as refusal:
                 foreign.apply(step, quiet)
@@ -744,15 +748,15 @@ class TestLogicalVolumes:
         reader = VolumeDriver(settings, LocalHost(read_only=True), only)
         assert reader.facts() == driver.facts()
         with pytest.raises(Refused):
-            reader.apply(RemoveVolume(volume, "lvm"), quiet)
+            reader.apply(RemoveVolume(volume, pool), quiet)
         for _ in range(2):
-            driver.apply(RemoveVolume(volume, "lvm"), quiet)
+            driver.apply(RemoveVolume(volume, pool), quiet)
         assert driver.facts() == {}
         left = subprocess.check_output(
             ["lvs", *only, "--noheadings", "-o", "lv_name", name], text=True
         )
         assert left.split() == [f"volume-{stranger}"]
-        assert driver.path(volume, "lvm") == Path(f"/dev/{name}/volume-{volume}")
+        assert driver.path(volume, pool) == Path(f"/dev/{name}/volume-{volume}")
 
 
 def test_qemus_user_passes_through_folders_and_lists_none(place: Place) -> None:
