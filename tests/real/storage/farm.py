@@ -62,7 +62,9 @@ def write(guest: Guest, volume_id: str, *, place: int = 3, text: str = "pattern"
     """Write 1 MiB that only this text makes, at `place` MiB; returns their checksum."""
     device = guest.disk(volume_id)
     make = f"yes {text} | head -c {_MIB}"
-    guest.run(f"{make} | dd of={device} bs=1M seek={place} conv=notrunc,fsync 2>/dev/null")
+    guest.run(
+        f"{make} | dd of={device} bs=1M seek={place} iflag=fullblock conv=notrunc,fsync 2>/dev/null"
+    )
     return guest.run(f"{make} | sha256sum").split()[0]
 
 
