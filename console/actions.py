@@ -145,6 +145,13 @@ _verb(
     lambda cloud, ids: cloud.chains.flatten(ids[0]),
     dangerous=True,
 )
+_verb(
+    "instance.commit",
+    "x",
+    "Commit disk",
+    lambda cloud, ids: cloud.chains.commit(ids[0]),
+    dangerous=True,
+)
 _form("instance.shelve", "h", "Shelve", "shelve", hint=False)
 _verb(
     "instance.delete",

@@ -47,6 +47,11 @@ def _reads_all_of_itself(one: Resident, name: str) -> None:
     assert one.get("/2009-04-04/user-data") == (200, f"#!/bin/sh\necho {name}\n")
     assert one.get("/latest/meta-data/security-groups") == (200, "default")
     assert one.get("/latest/nothing")[0] == 404
+    life = ("-X", "PUT", "-H", "X-aws-ec2-metadata-token-ttl-seconds: 60")
+    status, token = one.get("/latest/api/token", *life)
+    assert status == 200
+    held = ("-H", f"X-aws-ec2-metadata-token: {token}")
+    assert one.get("/latest/meta-data/hostname", *held) == (200, name)
 
 
 def test_on_an_isolated_network_dhcp_tells_the_way_and_each_reads_its_own(
