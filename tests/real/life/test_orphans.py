@@ -9,6 +9,7 @@ import pytest
 from sqlmodel import col, select
 
 from backends.doom import doom
+from backends.drivers.volumes.pool import default_pool
 from backends.drivers.volumes.steps import RemoveVolume
 from backends.errors import NotFound, Refused
 from backends.plan.plan import UnitPlan
@@ -88,7 +89,7 @@ def test_a_whole_project_is_adopted_as_it_was(lab: Lab) -> None:
         user = lab.cloud.identity.user("crew-user").id
         session.get_one(User, user).default_project_id = None
     lose(lab, Unit(Kind.PROJECT, project))
-    assert kinds(refs(lab)) == {"volume", "dhcp", "port", "namespace", "label"}
+    assert kinds(refs(lab)) == {"volume", "dhcp", "metadata", "port", "namespace", "label"}
 
     lab.cloud.drift.adopt()
     lab.assert_in_order()
@@ -115,7 +116,7 @@ def test_orphans_are_taken_away_and_nothing_else(lab: Lab) -> None:
 
     drift = lab.cloud.drift
     plan = lab.cloud.preview(lambda: drift.remove_orphans([f"volume:{volume.id}"]))
-    assert [step.text for step in plan.steps] == [f"remove volume {volume.id}"]
+    assert [step.text for step in plan.steps] == [f"remove volume {volume.id} from file"]
     assert refs(lab) == found
 
     for wrong in (f"instance:{other.id}", "volume:none", other.id):
@@ -187,7 +188,9 @@ def test_what_is_lost_for_good_is_forgotten(lab: Lab) -> None:
             cloud.drift.forget([wrong])
         assert refusal.value.code == code
     cloud.instances.stop("box")
-    cloud.machine.apply(RemoveVolume(volume.id, volume.driver), lambda share: None)
+    cloud.machine.apply(
+        RemoveVolume(volume.id, default_pool(lab.cloud.settings)), lambda share: None
+    )
     assert [each.code for each in cloud.drift.show().plan.problems] == ["volume.lost"]
     cloud.drift.forget([unit])
     lab.assert_in_order()
@@ -217,7 +220,9 @@ def test_a_project_sees_no_drift_of_another(lab: Lab) -> None:
     mine, secret = crew.volumes.create("mine", 1), other.volumes.create("secret", 1)
     gone = other.volumes.create("gone", 1)
     for volume in (mine, secret):
-        lab.cloud.machine.apply(RemoveVolume(volume.id, volume.driver), lambda share: None)
+        lab.cloud.machine.apply(
+            RemoveVolume(volume.id, default_pool(lab.cloud.settings)), lambda share: None
+        )
     lose(lab, Unit(Kind.VOLUME, gone.id))
     seen = crew.drift.show()
     assert [problem.text for problem in seen.plan.problems] == [
