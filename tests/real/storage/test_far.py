@@ -78,6 +78,7 @@ def test_a_volume_lives_its_life(shop: tuple[Lab, Cloud, Guest], farm: Farm, poo
     assert farm.things(lab) == []
 
 
+@pytest.mark.long
 def test_what_a_volume_holds_goes_wherever_it_is_sent(
     shop: tuple[Lab, Cloud, Guest], farm: Farm, tmp_path: Path
 ) -> None:

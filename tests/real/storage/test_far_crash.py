@@ -1,0 +1,126 @@
+"""Killed at any point of a verb on a storage host, the next start ends where no kill would have."""
+
+from __future__ import annotations
+
+import random
+import re
+import signal
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from backends.cloud import Cloud
+from backends.records.operation import Outcome
+from backends.services.backup import NewBackup
+from tests.real.lab import Lab
+from tests.real.life.test_crash import commit, crasher
+from tests.real.node.node import Node
+from tests.real.storage.errands import ERRANDS, FIRST, FOLDER, GUEST, KEPT, PAIRS, SECOND
+from tests.real.storage.farm import THIN, Farm, make
+
+_SAMPLE = 3  # verbs in an ordinary run, killed once each
+_PARTS = 4
+
+
+class Yard:
+    """A cloud with a guest, two volumes on the storage host and a backup of the first."""
+
+    def __init__(self, lab: Lab, farm: Farm, backups: Path) -> None:
+        self.lab, self.farm, self.backups = lab, farm, backups
+        cloud = lab.cloud
+        farm.pools(cloud)
+        lab.network(cloud, "net")
+        lab.guest(lab.launch(cloud, GUEST, "net"))
+        for name in (FIRST, SECOND):
+            id_ = make(cloud, name, THIN)
+            farm.node.feed(name.encode().ljust(4096), "dd", f"of={_device(id_)}", "conv=fsync")
+        cloud.backups.create(NewBackup(FIRST, KEPT, container=str(backups)))
+        # The end of a restoration is the start of the next.
+        cloud.backups.restore(KEPT, SECOND)
+
+    def die(self, errand: str, choose: Callable[[int], list[int]]) -> None:
+        """Do it and take it back; then kill it at points of it, and finish it each time."""
+        there, back = (f"far-{each}" for each in PAIRS[errand])
+        count = len(crasher(self.lab, there).stdout.splitlines())
+        assert count, errand
+        end = self.shape()
+        self._do(back)
+        start = self.shape()
+        for point in choose(count):
+            died = crasher(self.lab, there, str(point))
+            where = f"{errand} killed at {point} of {count}"
+            assert died.returncode == -signal.SIGKILL, f"{where}: {died.stdout}{died.stderr}"
+            cloud = self.lab.reopen()
+            cloud.drift.recover()
+            self.lab.assert_in_order()
+            outcomes = {row.outcome for row in cloud.operations.list()}
+            assert outcomes <= {Outcome.DONE, Outcome.UNDONE}, where
+            self._do(there)
+            assert self.shape() == end, where
+            self._do(back)
+            assert self.shape() == start, where
+
+    def _do(self, errand: str) -> None:
+        ERRANDS[errand](self.lab.cloud)
+
+    def shape(self) -> list[str]:
+        """What there is here and on the storage host, in words that another run would use too."""
+        cloud = self.lab.cloud
+        rows = cloud.volumes.list()
+        names = {row.volume.id: f"<{row.volume.name}>" for row in rows}
+        names |= {row.backup.id: f"<{row.backup.name}>" for row in cloud.backups.list()}
+        found = [f"volume {row.volume.name} {row.status} {row.volume.pool} {row.volume.size}"
+                 for row in rows]  # fmt: skip
+        found += [f"backup {row.backup.name} {row.status}" for row in cloud.backups.list()]
+        found += [f"there {each}" for each in self.farm.things(self.lab)]
+        found += [f"content {row.volume.id} {self._content(cloud, row.volume.id, row.volume.pool)}"
+                  for row in rows]  # fmt: skip
+        found += [f"backup file {path}" for path in self.backups.rglob("*") if path.is_file()]
+        text = "\n".join([*found, *self.lab.things()])
+        for id_, name in names.items():
+            text = text.replace(id_, name)
+        text = re.sub(r"Target \d+", "Target", text)
+        return sorted(text.splitlines())
+
+    def _content(self, cloud: Cloud, id_: str, pool: str) -> str:
+        if pool == THIN:
+            return self.farm.node.run("sh", "-c", f"head -c 64M {_device(id_)} | sha256sum")
+        with cloud.settings.volume(id_).open("rb") as file:
+            return repr(file.read(16))
+
+
+@pytest.fixture(scope="module")
+def farm(new_node: Callable[..., Node]) -> Farm:
+    return Farm(new_node(memory=256, cpus=1, disks=(4096, 4096)))
+
+
+@pytest.fixture(scope="module")
+def yard(shared_lab: Lab, farm: Farm, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Yard]:
+    backups = tmp_path_factory.mktemp("backups")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv(FOLDER, str(backups))
+        made = Yard(shared_lab, farm, backups)
+        yield made
+        cloud = shared_lab.cloud
+        cloud.backups.delete(KEPT)
+        cloud.volumes.delete(FIRST, SECOND)
+        assert farm.things(shared_lab) == []
+
+
+@pytest.mark.long
+def test_a_sample_of_points_that_changes_with_the_commit(yard: Yard) -> None:
+    chance = random.Random(commit())
+    for errand in chance.sample(sorted(PAIRS), _SAMPLE):
+        yard.die(errand, lambda count: [chance.randrange(count)])
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("part", range(_PARTS))
+@pytest.mark.parametrize("errand", PAIRS)
+def test_every_point(yard: Yard, errand: str, part: int) -> None:
+    yard.die(errand, lambda count: list(range(count))[part::_PARTS])
+
+
+def _device(volume_id: str) -> str:
+    return f"/dev/vg/volume-{volume_id}"
