@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, nullcontext
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
@@ -43,6 +44,7 @@ Moments = Callable[[Collection[str], bool], Moment]
 # The host that a pool lies on.
 Hosts = Callable[[Pool], Host]
 T = TypeVar("T")
+_DISCARD = 600.0
 
 
 class VolumeDriver:
@@ -139,7 +141,7 @@ class VolumeDriver:
 
     def errors(self, pools: Iterable[Pool] = ()) -> Mapping[str, PoolFact]:
         """Of those that can be away, the ones that are, by name."""
-        away = [each for each in pools if _can_be_away(each)]
+        away = [each for each in pools if each.can_be_away]
         found = self.pool_facts(away) if away else {}
         return {name: fact for name, fact in found.items() if fact.error}
 
@@ -198,7 +200,7 @@ class VolumeDriver:
     def _ask(self, pools: Iterable[Pool], ask: Callable[[Pool], Iterable[T]]) -> Iterator[T]:
         """What the pools say that answer; one that goes away keeps no other from being asked."""
         for pool in self._all(pools):
-            if not _can_be_away(pool):
+            if not pool.can_be_away:
                 yield from ask(pool)
                 continue
             try:
@@ -290,10 +292,8 @@ class VolumeDriver:
                 self._host.run(["chmod", "0600", str(draft)])
                 fill(draft, lambda share: progress(share / 2))
                 hollow = step.pool.driver in THIN
-                carry(
-                    self._host, draft, backend.host, path,
-                    lambda share: progress(0.5 + share / 2), hollow=hollow,
-                )  # fmt: skip
+                half = partial(_second_half, progress)
+                carry(self._host, draft, backend.host, path, half, hollow=hollow)
             finally:
                 self._host.remove(draft)
 
@@ -359,11 +359,12 @@ class VolumeDriver:
             case steps.RestoreBackup(volume_id, pool, _, _, folder):
                 # All of it first: a damaged backup must not cost what the volume still has.
                 self.backups.verify(Path(folder), lambda share: progress(share / 2))
-                backend = self.backend(pool)
-                self._write_backup(
-                    Path(folder), backend.host, backend.path(volume_id),
-                    lambda share: progress(0.5 + share / 2), hollow=False,
-                )  # fmt: skip
+                backend, hollow = self.backend(pool), bool(pool.thin_pool)
+                path = backend.path(volume_id)
+                if hollow:
+                    backend.host.run(["blkdiscard", str(path)], timeout=_DISCARD)
+                half = partial(_second_half, progress)
+                self._write_backup(Path(folder), backend.host, path, half, hollow=hollow)
             case steps.VerifyBackup(_, folder):
                 self.backups.verify(Path(folder), progress)
             case steps.RemoveBackup(_, folder):
@@ -395,5 +396,5 @@ _OF_BACKUPS = (
 )
 
 
-def _can_be_away(pool: Pool) -> bool:
-    return bool(pool.host) or pool.driver == NFS
+def _second_half(progress: Progress, share: float) -> None:
+    progress(0.5 + share / 2)

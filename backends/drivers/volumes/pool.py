@@ -53,6 +53,11 @@ class Pool:
         """Whether its volumes are block devices."""
         return self.driver in (LVM, LVM_THIN)
 
+    @property
+    def can_be_away(self) -> bool:
+        """Whether it lies on another machine."""
+        return bool(self.host) or self.driver == NFS
+
 
 _NAMES = tuple(each.name for each in fields(Pool))
 
