@@ -15,7 +15,7 @@ from backends.setup.check import Status
 
 def a_path_without(name: str, folder: Path) -> str:
     """A folder that holds every tool of this machine but one."""
-    for place in local._ENVIRONMENT["PATH"].split(":"):
+    for place in local.ENVIRONMENT["PATH"].split(":"):
         for tool in Path(place).iterdir() if Path(place).is_dir() else ():
             if tool.name != name and not (folder / tool.name).is_symlink():
                 (folder / tool.name).symlink_to(tool)
@@ -36,7 +36,7 @@ def test_this_machine_is_fit_for_a_cloud_and_is_soon_told_so() -> None:
 def test_a_tool_that_is_missing_is_named_with_what_installs_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setitem(local._ENVIRONMENT, "PATH", a_path_without("dnsmasq", tmp_path))
+    monkeypatch.setitem(local.ENVIRONMENT, "PATH", a_path_without("dnsmasq", tmp_path))
     found = {result.code: result for result in doctor.run(["net", "ovs"])}
     assert found["net.dnsmasq"].status is Status.FAIL
     assert found["net.dnsmasq"].evidence == "dnsmasq is not installed"
@@ -48,7 +48,7 @@ def test_a_tool_that_is_missing_is_named_with_what_installs_it(
 def test_a_switch_that_does_not_answer_is_found(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setitem(local._ENVIRONMENT, "OVS_RUNDIR", str(tmp_path))
+    monkeypatch.setitem(local.ENVIRONMENT, "OVS_RUNDIR", str(tmp_path))
     found = {result.code: result for result in doctor.run(["ovs", "libvirt"])}
     for code in ("ovs.database", "ovs.switch"):
         assert found[code].status is Status.FAIL
