@@ -64,6 +64,7 @@ def test_the_most_telling(node: Node) -> None:
 
 
 @pytest.mark.long
+@pytest.mark.vast
 @pytest.mark.parametrize("files", _ALL.values(), ids=_ALL)
 def test_all(node: Node, files: tuple[str, ...]) -> None:
     _pass(node, *(f"tests/real/{each}" for each in files), timeout=1500)

@@ -133,6 +133,7 @@ def test_a_disk_that_is_written_into_its_image_at_every_point(ready: Lab) -> Non
 
 
 @pytest.mark.long
+@pytest.mark.vast
 @pytest.mark.parametrize("pair", PAIRS, ids="-".join)
 @pytest.mark.parametrize("part", range(_PARTS))
 @pytest.mark.parametrize("inside", [False, True], ids=["between", "inside"])

@@ -92,12 +92,14 @@ def test_a_sample_of_points_that_changes_with_the_commit(crashes: Crashes) -> No
 
 
 @pytest.mark.long
+@pytest.mark.vast
 @pytest.mark.parametrize("part", range(_PARTS))
 def test_every_point_between_steps(crashes: Crashes, part: int) -> None:
     crashes.take_turns(*(crashes.of(name)[part::_PARTS] for name in SCRIPT_NAMES))
 
 
 @pytest.mark.long
+@pytest.mark.vast
 @pytest.mark.parametrize("part", range(_PARTS))
 def test_every_point_inside_steps(crashes: Crashes, part: int) -> None:
     crashes.take_turns(*(crashes.of(name, inside=True)[part::_PARTS] for name in SCRIPT_NAMES))

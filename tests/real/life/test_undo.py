@@ -83,6 +83,7 @@ def test_a_sample_of_kills_that_changes_with_the_commit(refusals: Refusals) -> N
 
 
 @pytest.mark.long
+@pytest.mark.vast
 def test_a_kill_at_every_point(refusals: Refusals) -> None:
     for point in range(len(refusals.points)):
         refusals.kill(point)

@@ -61,6 +61,7 @@ def test_a_sample_of_points_that_changes_with_the_commit(plugs: Plugs) -> None:
 
 
 @pytest.mark.long
+@pytest.mark.vast
 def test_every_point(plugs: Plugs) -> None:
     for plug in range(len(plugs.points["plug"])):
         plugs.kill("plug", plug)

@@ -224,6 +224,7 @@ def test_a_sample_of_points_that_changes_with_the_commit(tmp_path: Path, verb: s
 
 
 @pytest.mark.long
+@pytest.mark.vast
 @pytest.mark.parametrize("verb", VERBS)
 def test_every_point(tmp_path: Path, verb: str) -> None:
     check(tmp_path, verb, lambda count: list(range(count)))

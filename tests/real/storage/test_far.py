@@ -37,7 +37,9 @@ def shop(shared_lab: Lab, farm: Farm) -> Iterator[tuple[Lab, Cloud, Guest]]:
 
 
 # What a thick volume held is wiped, which takes an emulated host its time.
-@pytest.mark.parametrize("pool", [pytest.param(THICK, marks=pytest.mark.long), THIN])
+@pytest.mark.parametrize(
+    "pool", [pytest.param(THICK, marks=[pytest.mark.long, pytest.mark.vast]), THIN]
+)
 def test_a_volume_lives_its_life(shop: tuple[Lab, Cloud, Guest], farm: Farm, pool: str) -> None:
     lab, cloud, guest = shop
     volume = make(cloud, "cargo", pool)
@@ -79,6 +81,7 @@ def test_a_volume_lives_its_life(shop: tuple[Lab, Cloud, Guest], farm: Farm, poo
 
 
 @pytest.mark.long
+@pytest.mark.vast
 def test_what_a_volume_holds_goes_wherever_it_is_sent(
     shop: tuple[Lab, Cloud, Guest], farm: Farm, tmp_path: Path
 ) -> None:

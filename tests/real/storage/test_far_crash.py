@@ -109,6 +109,7 @@ def yard(shared_lab: Lab, farm: Farm, tmp_path_factory: pytest.TempPathFactory) 
 
 
 @pytest.mark.long
+@pytest.mark.vast
 def test_a_sample_of_points_that_changes_with_the_commit(yard: Yard) -> None:
     chance = random.Random(commit())
     for errand in chance.sample(sorted(PAIRS), _SAMPLE):
@@ -116,6 +117,7 @@ def test_a_sample_of_points_that_changes_with_the_commit(yard: Yard) -> None:
 
 
 @pytest.mark.long
+@pytest.mark.vast
 @pytest.mark.parametrize("part", range(_PARTS))
 @pytest.mark.parametrize("errand", PAIRS)
 def test_every_point(yard: Yard, errand: str, part: int) -> None:
