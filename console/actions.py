@@ -140,14 +140,14 @@ _form("instance.plug", "a", "Plug in", "plug", hint=False)
 _form("instance.unplug", "v", "Unplug", "unplug", hint=False)
 _verb(
     "instance.flatten",
-    "k",
+    "n",
     "Flatten",
     lambda cloud, ids: cloud.chains.flatten(ids[0]),
     dangerous=True,
 )
 _verb(
     "instance.commit",
-    "x",
+    "ctrl+w",
     "Commit disk",
     lambda cloud, ids: cloud.chains.commit(ids[0]),
     dangerous=True,
@@ -171,7 +171,7 @@ _form("volume.create", "c", "Create", "create")
 _form("volume.rename", "e", "Rename", "rename")
 _form("volume.attach", "a", "Attach", "attach")
 _form("volume.detach", "u", "Detach", "detach")
-_form("volume.extend", "x", "Extend", "extend", hint=False)
+_form("volume.extend", "w", "Extend", "extend", hint=False)
 _form("volume.clone", "l", "Clone", "clone", hint=False)
 _form("volume.revert", "r", "Revert", "revert", hint=False)
 _view("volume.tree", "t", "Tree", "show_tree", hint=False)

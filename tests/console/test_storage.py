@@ -155,7 +155,7 @@ async def test_volume_types_are_listed_made_and_changed(
 @pytest.mark.parametrize(
     ("key", "verb", "fields", "said"),
     [
-        ("x", "extend", {"size": "5"}, ("Extend volume", VOLUME, 5)),
+        ("w", "extend", {"size": "5"}, ("Extend volume", VOLUME, 5)),
         ("l", "make", {"name": "twin"}, ("New volume", "twin", VOLUME)),
         ("b", "backup", {}, ("", VOLUME, None)),
     ],
