@@ -45,8 +45,8 @@ class Pool:
 
     @property
     def thin_pool(self) -> str:
-        """The thin pool in the group; empty for a thick one."""
-        return self.place.partition("/")[2]
+        """The thin pool in the group; empty for what is none."""
+        return self.place.partition("/")[2] if self.driver == LVM_THIN else ""
 
     @property
     def is_block(self) -> bool:
