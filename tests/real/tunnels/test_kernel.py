@@ -117,6 +117,7 @@ def ashore(
 
 
 @pytest.mark.long
+@pytest.mark.vast
 def test_a_host_with_the_kernels_datapath_takes_part(sea: Sea, ashore: Ashore) -> None:
     network = sea.network()
     assert network.mtu == MTU - 50
