@@ -67,10 +67,10 @@ class Backup:
         return self._connection.call(work)
 
     def _wait(self, domain_id: str, progress: Progress) -> None:
-        while (done := self._on(domain_id, _share)) is not None:
+        while (done := self._on(domain_id, share)) is not None:
             progress(done)
             time.sleep(_POLL)
-        if not self._on(domain_id, _succeeded):
+        if not self._on(domain_id, succeeded):
             raise MachineFailed(
                 "libvirt.backup.failed",
                 f"the copy of a disk of {domain_id} was cut short; is the file system full?",
@@ -80,9 +80,9 @@ class Backup:
         """End what is left of another try, or of this one."""
         with contextlib.suppress(MachineFailed):
             self._on(domain_id, _thaw)
-            if self._on(domain_id, _share) is not None:
+            if self._on(domain_id, share) is not None:
                 self._on(domain_id, lambda domain: domain.abortJob())
-            while self._on(domain_id, _share) is not None:
+            while self._on(domain_id, share) is not None:
                 time.sleep(_POLL)
 
     def _on(self, domain_id: str, work: Callable[[libvirt.virDomain], T]) -> T:
@@ -130,8 +130,8 @@ def _begin(domain: libvirt.virDomain, disk: str, target: str) -> None:
         domain.backupBegin(backup_xml(name, target), None)
 
 
-def _share(domain: libvirt.virDomain) -> float | None:
-    """How much of the job is done, 0 to 1; None where none is at work."""
+def share(domain: libvirt.virDomain) -> float | None:
+    """How much of a backup is done, 0 to 1; None where none is at work."""
     import libvirt
 
     if not domain.isActive():
@@ -140,10 +140,11 @@ def _share(domain: libvirt.virDomain) -> float | None:
     if stats.get("operation") != libvirt.VIR_DOMAIN_JOB_OPERATION_BACKUP:
         return None
     total = stats.get("disk_total", 0)
-    return stats.get("disk_processed", 0) / total if total else 0.0
+    return min(1.0, stats.get("disk_processed", 0) / total) if total else 0.0
 
 
-def _succeeded(domain: libvirt.virDomain) -> bool:
+def succeeded(domain: libvirt.virDomain) -> bool:
+    """Whether the backup that ended last was whole."""
     import libvirt
 
     return bool(domain.jobStats(libvirt.VIR_DOMAIN_JOB_STATS_COMPLETED).get("success", False))

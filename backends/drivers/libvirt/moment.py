@@ -13,6 +13,7 @@ from xml.etree import ElementTree
 from xml.etree.ElementTree import Element, SubElement
 
 from backends.drivers.libvirt import ownership, xml
+from backends.drivers.libvirt.backup import share, succeeded
 from backends.drivers.libvirt.backup import still as frozen
 from backends.drivers.libvirt.connection import Connection
 from backends.drivers.step import Progress
@@ -91,10 +92,10 @@ class GuestMoment:
         return self._connection.call(lambda connection: work())
 
     def _wait(self, domain: libvirt.virDomain, progress: Progress) -> None:
-        while (done := self._call(lambda: _share(domain))) is not None:
+        while (done := self._call(lambda: share(domain))) is not None:
             progress(done)
             time.sleep(_POLL)
-        if not self._call(lambda: _succeeded(domain)):
+        if not self._call(lambda: succeeded(domain)):
             text = f"the copy of a volume of {domain.name()} was cut short; is the pool full?"
             raise MachineFailed("libvirt.backup.failed", text)
 
@@ -144,7 +145,7 @@ def _begin(domain: libvirt.virDomain, targets: Mapping[str, str]) -> None:
 
 
 def _part(progress: Progress, number: int, count: int) -> Progress:
-    return lambda share: progress((number + share) / count)
+    return lambda done: progress((number + done) / count)
 
 
 def _abort(domain: libvirt.virDomain) -> None:
@@ -152,26 +153,7 @@ def _abort(domain: libvirt.virDomain) -> None:
     import libvirt
 
     with contextlib.suppress(libvirt.libvirtError, MachineFailed):
-        if _share(domain) is not None:
+        if share(domain) is not None:
             domain.abortJob()
-        while _share(domain) is not None:
+        while share(domain) is not None:
             time.sleep(_POLL)
-
-
-def _share(domain: libvirt.virDomain) -> float | None:
-    """How much of a backup is done, 0 to 1; None where none is at work."""
-    import libvirt
-
-    if not domain.isActive():
-        return None
-    stats = domain.jobStats()
-    if stats.get("operation") != libvirt.VIR_DOMAIN_JOB_OPERATION_BACKUP:
-        return None
-    total = stats.get("disk_total", 0)
-    return min(1.0, stats.get("disk_processed", 0) / total) if total else 0.0
-
-
-def _succeeded(domain: libvirt.virDomain) -> bool:
-    import libvirt
-
-    return bool(domain.jobStats(libvirt.VIR_DOMAIN_JOB_STATS_COMPLETED).get("success", False))

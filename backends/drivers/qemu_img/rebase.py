@@ -14,13 +14,13 @@ from pathlib import Path
 from backends.drivers.qemu_img import convert, formats
 from backends.drivers.qemu_img.backing import backing_file
 from backends.drivers.qemu_img.instances import InstanceFolders
+from backends.drivers.qemu_img.sandbox import ENVIRONMENT
 from backends.drivers.qemu_img.steps import RebaseDisk
 from backends.drivers.step import Progress
 from backends.errors import MachineFailed
 from backends.hosts import Output
 
 _BOUNDS = ("prlimit", f"--as={4 << 30}", "--core=0", "--")
-_ENVIRONMENT = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL": "C.UTF-8"}
 _POLL = 0.1
 _LEAKS_ONLY = 3
 _LOCKED = "lock"
@@ -82,7 +82,7 @@ def follow(argv: list[str], progress: Progress) -> Output:
     look = convert.watch(progress)
     with tempfile.TemporaryFile("w+") as out, tempfile.TemporaryFile("w+") as err:
         process = subprocess.Popen(
-            [*_BOUNDS, *argv], stdin=subprocess.DEVNULL, stdout=out, stderr=err, env=_ENVIRONMENT
+            [*_BOUNDS, *argv], stdin=subprocess.DEVNULL, stdout=out, stderr=err, env=ENVIRONMENT
         )
         try:
             while True:

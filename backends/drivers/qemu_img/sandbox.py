@@ -22,7 +22,7 @@ from backends.hosts import Output
 _NOBODY = 65534
 # Nobody's by any account: the range that systemd gives to services for as long as they run.
 _GROUPS = range(61184, 65520)
-_ENVIRONMENT = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL": "C.UTF-8"}
+ENVIRONMENT = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL": "C.UTF-8"}
 # OpenStack's bounds for `qemu-img info` (oslo.utils), with twice the memory.
 _MEMORY = 2 << 30
 _CPU_SECONDS = 30
@@ -67,7 +67,7 @@ class Sandbox:
                     stdout=out,
                     stderr=err,
                     pass_fds=self._descriptors,
-                    env=_ENVIRONMENT,
+                    env=ENVIRONMENT,
                 )
             except FileNotFoundError:
                 raise MachineFailed(
