@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Callable
+from contextlib import ExitStack, closing
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -89,15 +90,17 @@ class Cloud:
         `domain.not_found`.
         """
         access = access or Access()
-        store = open_store(access)
-        with store.read() as session:
-            record = session.exec(select(CloudRecord)).first()
-            if record is None:
-                raise Refused(
-                    "cloud.missing", f"no cloud {access.cloud} here; run `quarterdeck init`"
-                )
-            _check_host(session, access)
-            caller = _caller(session, access)
+        with ExitStack() as refused:
+            store = refused.enter_context(closing(open_store(access)))
+            with store.read() as session:
+                record = session.exec(select(CloudRecord)).first()
+                if record is None:
+                    raise Refused(
+                        "cloud.missing", f"no cloud {access.cloud} here; run `quarterdeck init`"
+                    )
+                _check_host(session, access)
+                caller = _caller(session, access)
+            refused.pop_all()
         read_only = access.read_only or not caller.writes
         if read_only and not store.read_only:
             # The reader role gets the same three locks as --read-only.
@@ -331,8 +334,10 @@ def open_store(access: Access) -> Store:
         raise Refused("cloud.missing", f"no cloud {access.cloud} here; run `quarterdeck init`")
     if not access.store and not os.access(url, os.R_OK):
         raise Refused("store.forbidden", f"{url} is root's alone; run as root or with sudo")
-    store = Store(url, read_only=access.read_only)
-    store.prepare()
+    with ExitStack() as refused:
+        store = refused.enter_context(closing(Store(url, read_only=access.read_only)))
+        store.prepare()
+        refused.pop_all()
     return store
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import closing, suppress
 from pathlib import Path
 
 from sqlmodel import select
@@ -82,9 +82,10 @@ def _record(access: Access) -> CloudRecord | None:
     url = store_url(access)
     if is_path(url) and not Path(url).exists():
         return None
-    store = Store(url, read_only=True)
-    with suppress(QuarterdeckError), store.read() as session:
-        return session.exec(select(CloudRecord)).first()
+    # An open connection would keep the file system that the store is on from being unmounted.
+    with suppress(QuarterdeckError), closing(Store(url, read_only=True)) as store:
+        with store.read() as session:
+            return session.exec(select(CloudRecord)).first()
     return None
 
 
