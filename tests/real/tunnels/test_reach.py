@@ -6,7 +6,9 @@ import struct
 
 import pytest
 
+from backends.cloud import Cloud
 from backends.services.allowed_address import AddressPair
+from backends.services.network import NewSubnet
 from backends.services.security_group import NewRule
 from tests.real.firewall import frames
 from tests.real.firewall.station import LONG, SHORT, Station
@@ -203,6 +205,34 @@ def test_dhcp_serves_guests_of_every_host_and_tells_the_mtu(sea: Sea) -> None:
     inbox.send(_discover(one))
     wanted = b"\x1a\x02" + struct.pack("!H", network.mtu)
     assert inbox.caught(lambda frame: frames.packed(one.v4) in frame and wanted in frame)
+
+
+def test_a_router_advertises_the_mtu_to_guests_of_another_host(sea: Sea) -> None:
+    network = sea.network()
+    home = sea["a"]
+
+    def route(cloud: Cloud) -> None:
+        cloud.networks.create_subnet(NewSubnet(network.id, "fd0a::/64", name="advertised"))
+        cloud.routers.create("lookout")
+        cloud.routers.add_subnet("lookout", "advertised")
+
+    home.at(route)
+    try:
+        far = sea.station("b", network, "default")
+        sea.converge()
+        inbox = far.wire()
+        # RFC 4861: a solicitation (4.1), the advertisement (4.2) and its MTU option (4.6.4).
+        question = struct.pack("!BBHI", 133, 0, 0, 0)
+        told = b"\x05\x01\x00\x00" + struct.pack("!I", network.mtu)
+
+        def advertised() -> bool:
+            inbox.send(frames.icmp6((far.mac, "::"), ("33:33:00:00:00:02", "ff02::2"), question))
+            return inbox.caught(lambda frame: frame[54:55] == b"\x86" and told in frame, wait=1.0)
+
+        eventually(advertised, "an advertisement with the MTU")
+    finally:
+        home.at(lambda cloud: cloud.routers.remove_subnet("lookout", "advertised"))
+        home.at(lambda cloud: cloud.routers.delete("lookout"))
 
 
 def _discover(station: Station) -> bytes:
