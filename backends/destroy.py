@@ -83,9 +83,9 @@ def _record(access: Access) -> CloudRecord | None:
     if is_path(url) and not Path(url).exists():
         return None
     # An open connection would keep the file system that the store is on from being unmounted.
-    with suppress(QuarterdeckError), closing(Store(url, read_only=True)) as store:
-        with store.read() as session:
-            return session.exec(select(CloudRecord)).first()
+    opened = closing(Store(url, read_only=True))
+    with suppress(QuarterdeckError), opened as store, store.read() as session:
+        return session.exec(select(CloudRecord)).first()
     return None
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 import json
+import os
 from functools import cache
 from pathlib import Path
 
@@ -151,6 +153,19 @@ def test_a_reader_sees(capsys: pytest.CaptureFixture[str]) -> None:
 
 def test_clouds_are_listed_by_their_stores(capsys: pytest.CaptureFixture[str]) -> None:
     assert [each["Name"] for each in listed(capsys, "cloud list")] == ["lab"]
+
+
+def test_who_is_refused_leaves_no_hold_of_the_store(
+    capsys: pytest.CaptureFixture[str], cloud: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OS_PASSWORD", "wrong")
+    gc.disable()
+    try:
+        assert run(capsys, "user list")[0] != 0
+        held = [os.path.realpath(f"/proc/self/fd/{each}") for each in os.listdir("/proc/self/fd")]
+    finally:
+        gc.enable()
+    assert not [each for each in held if each.startswith(str(cloud))]
 
 
 def test_what_nobody_expected_leaves_a_trace_without_values(
