@@ -9,8 +9,10 @@ from pathlib import Path
 from backends.errors import MachineFailed
 from backends.hosts import Host
 
-# Seconds that it has to start, to end by itself, and to be gone after SIGKILL.
-_DEADLINE = 5.0
+# Seconds that it has to listen, and to be gone after SIGKILL, on a machine that hardly gets on; and
+# to end by itself.
+_DEADLINE = 30.0
+_GRACE = 5.0
 _PULSE = 0.02
 
 
@@ -45,8 +47,9 @@ class Daemon:
         if done.status != 0:
             lines = [line for line in done.stderr.splitlines() if line.strip()] or ["no message"]
             raise self._failed(f"in {self._namespace}: {lines[-1].strip()}")
-        if not _wait(lambda: self.pid() is not None):
-            raise self._failed(f"in {self._namespace}: {self._argv[0]} ended at once")
+        if not _wait(lambda: self.pid() is not None, _DEADLINE):
+            said = f"{self._argv[0]} does not listen after {_DEADLINE:g} s"
+            raise self._failed(f"in {self._namespace}: {said}")
         pid = self.pid()
         assert pid is not None
         return pid
@@ -69,9 +72,9 @@ class Daemon:
         return sorted(pid for pid in pids if self._is_ours(pid))
 
     def _end(self, pid: int) -> None:
-        for signal in ("-TERM", "-KILL"):
+        for signal, seconds in (("-TERM", _GRACE), ("-KILL", _DEADLINE)):
             self._host.run(["kill", signal, str(pid)], check=False)
-            if _wait(lambda: not self._is_ours(pid)):
+            if _wait(lambda: not self._is_ours(pid), seconds):
                 return
         raise self._failed(f"{self._argv[0]} {pid} does not end, not even by SIGKILL")
 
@@ -103,9 +106,9 @@ def at_home(host: Host, pids: Mapping[int, str]) -> frozenset[int]:
     )
 
 
-def _wait(condition: Callable[[], bool]) -> bool:
-    """Whether the condition comes true within the deadline."""
-    deadline = time.monotonic() + _DEADLINE
+def _wait(condition: Callable[[], bool], seconds: float) -> bool:
+    """Whether the condition comes true in that time."""
+    deadline = time.monotonic() + seconds
     while not condition():
         if time.monotonic() > deadline:
             return False
