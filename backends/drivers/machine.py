@@ -151,6 +151,8 @@ class Machine:
         routers = {id_ for kind, id_ in labels if kind == "router"} | self._plugged_routers(ovs)
         homes = [router_namespace(id_) for id_ in routers]
         namespaces = self.namespaces.facts([*map(dhcp_namespace, networks), *homes])
+        pools = _pools(labels)
+        away = self.volumes.errors(pools)
         return Facts(
             ovs=ovs,
             namespaces=namespaces,
@@ -162,10 +164,10 @@ class Machine:
             labels=labels,
             images=self.qemu_img.images(None),
             files=self.qemu_img.files(None),
-            volumes=self.volumes.facts(None, _pools(labels)),
-            snapshots=self.volumes.snapshots(_pools(labels)),
+            volumes=self.volumes.facts(None, pools, away),
+            snapshots=self.volumes.snapshots(pools, away),
             backups=self.volumes.whole_backups(_labels(labels, "backup")),
-            pools=self.volumes.errors(_pools(labels)),
+            pools=away,
             domains=self.libvirt.facts(None),
         )
 
@@ -217,14 +219,16 @@ class Machine:
     ) -> dict[str, object]:
         facts: dict[str, object] = {}
         pools = _pools(labels)
+        if pools:
+            facts["pools"] = away = self.volumes.errors(pools)
+        else:
+            away = {}
         if volumes := ids[Kind.VOLUME]:
-            facts["volumes"] = self.volumes.facts(volumes, pools)
+            facts["volumes"] = self.volumes.facts(volumes, pools, away)
         if ids[Kind.SNAPSHOT]:
-            facts["snapshots"] = self.volumes.snapshots(pools)
+            facts["snapshots"] = self.volumes.snapshots(pools, away)
         if ids[Kind.BACKUP]:
             facts["backups"] = self.volumes.whole_backups(_labels(labels, "backup"))
-        if pools:
-            facts["pools"] = self.volumes.errors(pools)
         return facts
 
     def _plugged_routers(self, ovs: OvsFacts) -> set[str]:

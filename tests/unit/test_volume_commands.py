@@ -129,8 +129,8 @@ SHOT = Shot(ID, SNAPSHOT, "{}")
             CreateSnapshots(THICK, (SHOT,)), [VOLUME],
             [
                 "hold still",
-                f"lvcreate --yes --snapshot --name snap-{SNAPSHOT} --extents 100%ORIGIN"
-                f" {SHOT_TAGS} --addtag qd.partial vg/volume-{ID}",
+                f"lvcreate --yes --snapshot --name snap-{SNAPSHOT} --chunksize 64k"
+                f" --extents 100%ORIGIN {SHOT_TAGS} --addtag qd.partial vg/volume-{ID}",
                 f"lvchange --deltag qd.partial vg/snap-{SNAPSHOT}",
             ],
             id="thick snapshot",

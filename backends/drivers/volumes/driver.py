@@ -43,6 +43,8 @@ from backends.settings import Settings
 Moments = Callable[[Collection[str], bool], Moment]
 # The host that a pool lies on.
 Hosts = Callable[[Pool], Host]
+# Pools that cannot be reached, by name.
+Away = dict[str, PoolFact]
 T = TypeVar("T")
 _DISCARD = 600.0
 
@@ -53,24 +55,7 @@ class VolumeDriver:
     `lvm_arguments` go to every LVM command on this machine, `lvm_creation` to lvcreate alone.
     """
 
-    handles: tuple[type, ...] = (
-        steps.CreateVolume,
-        steps.LabelVolume,
-        steps.ExtendVolume,
-        steps.OfferVolume,
-        steps.RemoveVolume,
-        steps.CopyVolume,
-        steps.CreateSnapshots,
-        steps.LabelSnapshot,
-        steps.RemoveSnapshot,
-        steps.RevertVolume,
-        steps.RemoveKey,
-        steps.DropPool,
-        steps.CreateBackup,
-        steps.RestoreBackup,
-        steps.VerifyBackup,
-        steps.RemoveBackup,
-    )
+    handles: tuple[type, ...] = steps.ALL
 
     def __init__(
         self,
@@ -112,20 +97,24 @@ class VolumeDriver:
                 backend = self.backend(pool)
                 if isinstance(backend, NfsVolumes):
                     backend.unmount()
-            case _ if isinstance(step, _OF_BACKUPS):
+            case _ if isinstance(step, steps.OF_BACKUPS):
                 self._back_up(step, progress)
             case _:
                 self._snapshot(step, progress)
 
     def facts(
-        self, ids: Collection[str] | None = None, pools: Iterable[Pool] = ()
+        self,
+        ids: Collection[str] | None = None,
+        pools: Iterable[Pool] = (),
+        away: Away | None = None,
     ) -> Mapping[str, VolumeFact]:
         """The volumes by id in the default pool and these: all, or those of `ids` that are there.
 
-        What cannot be reached has none; `pool_facts` says so.
+        What cannot be reached has none. `away` learns of such pools, and those that it knows of
+        are not asked again: who comes back in the middle of a look is away for all of it.
         """
         found: dict[str, VolumeFact] = {}
-        for fact in self._ask(pools, lambda pool: self._facts_of(pool, ids)):
+        for fact in self._ask(pools, lambda pool: self._facts_of(pool, ids), away):
             first = found.get(fact.id)
             found[fact.id] = replace(first, elsewhere=(*first.elsewhere, fact)) if first else fact
         return found
@@ -134,15 +123,17 @@ class VolumeDriver:
         facts, offered = self.backend(pool).facts(ids), self._offered(pool)
         return [replace(fact, offered=offered(fact)) if offered else fact for fact in facts]
 
-    def snapshots(self, pools: Iterable[Pool] = ()) -> Mapping[str, SnapshotFact]:
-        """All snapshots by id in the default pool and these."""
-        found = self._ask(pools, lambda pool: self.backend(pool).snapshots())
+    def snapshots(
+        self, pools: Iterable[Pool] = (), away: Away | None = None
+    ) -> Mapping[str, SnapshotFact]:
+        """All snapshots by id in the default pool and these; `away` as for `facts`."""
+        found = self._ask(pools, lambda pool: self.backend(pool).snapshots(), away)
         return {fact.id: fact for fact in found}
 
-    def errors(self, pools: Iterable[Pool] = ()) -> Mapping[str, PoolFact]:
+    def errors(self, pools: Iterable[Pool] = ()) -> Away:
         """Of those that can be away, the ones that are, by name."""
-        away = [each for each in pools if each.can_be_away]
-        found = self.pool_facts(away) if away else {}
+        asked = [each for each in pools if each.can_be_away]
+        found = self.pool_facts(asked) if asked else {}
         return {name: fact for name, fact in found.items() if fact.error}
 
     def whole_backups(self, labels: Iterable[str]) -> frozenset[str]:
@@ -197,18 +188,21 @@ class VolumeDriver:
         named = {each.name: each for each in (default_pool(self._settings), *pools)}
         return list(named.values())
 
-    def _ask(self, pools: Iterable[Pool], ask: Callable[[Pool], Iterable[T]]) -> Iterator[T]:
+    def _ask(
+        self, pools: Iterable[Pool], ask: Callable[[Pool], Iterable[T]], away: Away | None = None
+    ) -> Iterator[T]:
         """What the pools say that answer; one that goes away keeps no other from being asked."""
+        known = self.errors(pools) if away is None else away
         for pool in self._all(pools):
             if not pool.can_be_away:
                 yield from ask(pool)
-                continue
-            try:
-                self.backend(pool).capacity()
-                said = list(ask(pool))
-            except QuarterdeckError:
-                continue
-            yield from said
+            elif pool.name not in known:
+                try:
+                    said = list(ask(pool))
+                except QuarterdeckError as error:
+                    known[pool.name] = PoolFact(pool.name, error=error.message)
+                else:
+                    yield from said
 
     def _targets(self, pool: Pool) -> Targets:
         return Targets(self._settings.cloud, self.backend(pool).host)
@@ -386,14 +380,6 @@ class VolumeDriver:
         self, folder: Path, host: Host, path: Path, progress: Progress, *, hollow: bool
     ) -> None:
         write(host, path, self.backups.pieces(folder, progress), hollow=hollow)
-
-
-_OF_BACKUPS = (
-    steps.CreateBackup,
-    steps.RestoreBackup,
-    steps.VerifyBackup,
-    steps.RemoveBackup,
-)
 
 
 def _second_half(progress: Progress, share: float) -> None:

@@ -26,6 +26,9 @@ from backends.hosts import Host
 DRIVER = LVM
 _WIPE_CHUNK = 1 << 30
 _WIPE_DEADLINE = 600.0
+# What a thick snapshot keeps at once of its origin. Of LVM's own 4 KiB each would be written to its
+# index by itself: a whole volume of them takes hours where a disk seeks.
+_PIECE = "64k"
 
 
 class LogicalVolumes:
@@ -197,7 +200,7 @@ class LogicalVolumes:
 
     def _take(self, shot: Shot, name: str) -> None:
         owner = tags.Owner(self._cloud, shot.snapshot_id, shot.label, tags.SNAPSHOT)
-        room = () if self._pool.thin_pool else ("--extents", "100%ORIGIN")
+        room = () if self._pool.thin_pool else ("--chunksize", _PIECE, "--extents", "100%ORIGIN")
         self._lvm.run(
             "lvcreate",
             *("--yes", "--snapshot", "--name", name),

@@ -270,3 +270,21 @@ class RemoveBackup:
     @property
     def text(self) -> str:
         return f"remove backup {self.id}"
+
+
+OF_BACKUPS = (CreateBackup, RestoreBackup, VerifyBackup, RemoveBackup)
+ALL = (
+    CreateVolume,
+    LabelVolume,
+    ExtendVolume,
+    OfferVolume,
+    RemoveVolume,
+    CopyVolume,
+    CreateSnapshots,
+    LabelSnapshot,
+    RemoveSnapshot,
+    RevertVolume,
+    RemoveKey,
+    DropPool,
+    *OF_BACKUPS,
+)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing
 from itertools import chain, groupby
@@ -11,10 +12,14 @@ from backends.drivers.step import Progress
 from backends.drivers.volumes.copying import CHUNK, Disk, copy, is_zero
 from backends.errors import MachineFailed
 from backends.hosts import Host, LocalHost
-from backends.hosts.local import disk_error
+from backends.hosts.local import command_error, disk_error
 from backends.hosts.ssh import SshHost
 
 _HOURS = 6 * 3600.0
+_ZEROS = bytes(CHUNK)
+# As much is looked through at once: in between one hears that nobody wants it any more.
+_SPAN = 16 << 30
+_DIFFERENT = re.compile(r" differ: (?:byte|char) (\d+),")
 
 # Called with an offset and the bytes there: every piece in order, of `CHUNK` bytes but the last.
 Take = Callable[[int, bytes], None]
@@ -99,21 +104,69 @@ def _told(disk: Disk, progress: Progress) -> Iterator[bytes]:
 
 
 def _read_far(host: SshHost, path: Path, take: Take) -> int:
+    """The host there looks for the data itself: of what is all zeros no byte travels."""
+    size, offset = _size_there(host, path), 0
+    while offset < size:
+        data = _data_there(host, path, offset, size) // CHUNK * CHUNK
+        while offset < min(data, size):
+            length = min(CHUNK, size - offset)
+            take(offset, _ZEROS[:length])
+            offset += length
+        if offset < size:
+            offset = _read_run(host, path, offset, take)
+    return size
+
+
+def _size_there(host: SshHost, path: Path) -> int:
+    done = host.run(["blockdev", "--getsize64", str(path)], reads=True, check=False)
+    if done.status != 0:
+        done = host.run(["stat", "--dereference", "--format=%s", str(path)], reads=True)
+    return int(done.stdout)
+
+
+def _data_there(host: SshHost, path: Path, offset: int, size: int) -> int:
+    """Where the next byte that is not zero lies, or how far there is none (cmp(1))."""
+    length = min(_SPAN, size - offset)
+    skip = f"--ignore-initial={offset}:0"
+    argv = ["cmp", skip, f"--bytes={length}", str(path), "/dev/zero"]
+    done = host.run(argv, reads=True, check=False, timeout=_HOURS)
+    if done.status == 0:
+        return offset + length
+    if (found := _DIFFERENT.search(done.stdout)) is None:
+        raise command_error("cmp", done)
+    return offset + int(found.group(1)) - 1
+
+
+def _read_run(host: SshHost, path: Path, offset: int, take: Take) -> int:
+    """Give what there is from here up to zeros or the end; returns where that is."""
     waiting = bytearray()
-    offset = 0
+
+    def give(data: bytes) -> None:
+        nonlocal offset
+        take(offset, data)
+        offset += len(data)
 
     def sink(data: bytes) -> None:
-        nonlocal offset
         waiting.extend(data)
         while len(waiting) >= CHUNK:
-            take(offset, bytes(waiting[:CHUNK]))
+            piece = bytes(waiting[:CHUNK])
             del waiting[:CHUNK]
-            offset += CHUNK
+            give(piece)
+            if is_zero(piece):
+                raise _Hollow
 
-    host.pour(["dd", f"if={path}", f"bs={CHUNK}", "status=none"], _HOURS, (), sink)
+    argv = ["dd", f"if={path}", f"bs={CHUNK}", f"skip={offset // CHUNK}", "status=none"]
+    try:
+        host.pour(argv, _HOURS, (), sink)
+    except _Hollow:
+        return offset
     if waiting:
-        take(offset, bytes(waiting))
-    return offset + len(waiting)
+        give(bytes(waiting))
+    return offset
+
+
+class _Hollow(Exception):
+    """Ends a stream at a piece of zeros: where they end, the host there finds sooner."""
 
 
 def _open(path: Path, *, writes: bool = False) -> Disk:
