@@ -15,7 +15,7 @@ from backends.caller import Caller
 from backends.doom import doom, is_doomed, is_gone
 from backends.drivers.machine import Machine
 from backends.drivers.step import Step
-from backends.errors import Cancelled, QuarterdeckError
+from backends.errors import Cancelled, HalfDone, QuarterdeckError
 from backends.journal import AT_WORK, Journal, units_of
 from backends.plan.plan import Plan, UnitPlan
 from backends.records import snapshot
@@ -283,7 +283,7 @@ class Context:
         try:
             self.converger.converge(change.units, journal, keep_going=keep_going)
         except QuarterdeckError as error:
-            if change.revert is None:
+            if change.revert is None or isinstance(error, HalfDone):
                 self._give_up(journal, change.units, change.made, error)
             else:
                 self._revert(journal, change.units, change.revert, error)

@@ -41,6 +41,10 @@ class MachineFailed(QuarterdeckError):
     exit_status = 3
 
 
+class HalfDone(MachineFailed):
+    """What was begun cannot be taken back: the record keeps the wish, and a converge goes on."""
+
+
 class Cancelled(QuarterdeckError):
     """Somebody cancelled the operation before it was done."""
 

@@ -149,7 +149,7 @@ class VolumeBackups(Service):
         """Write a backup over a volume that nobody has; it is verified first.
 
         Raises Refused `volume.in_use`, `volume.size`, `volume.encryption`; MachineFailed
-        `backup.damaged`, with the volume as it was.
+        `backup.damaged`, with the volume as it was; HalfDone where a part of it was written.
         """
         self.caller.require(Role.MEMBER, "restore a backup")
 
@@ -158,7 +158,7 @@ class VolumeBackups(Service):
             backup = find(session, VolumeBackup, ref, "backup", self.caller)
             check_made(backup, "backup")
             row = find(session, Volume, volume, "volume", self.caller)
-            storage.check_idle(session, row)
+            storage.check_replaced(session, row)
             storage.check_free(session, row, "restore it")
             name = row.name or row.id
             if row.size < backup.size:
@@ -313,7 +313,7 @@ def _children(session: Session, row: VolumeBackup) -> list[VolumeBackup]:
 
 
 def _given_up(volume_id: str, session: Session) -> None:
-    """A restore that failed is wanted no more; what of it was written stays."""
+    """A restore that wrote nothing is wanted no more."""
     row = session.get(Volume, volume_id)
     if row is not None:
         row.restore_from = ""

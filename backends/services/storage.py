@@ -11,6 +11,8 @@ from sqlmodel import Session, col, select
 from backends.context import Context
 from backends.drivers.volumes.pool import LVM, THIN, Pool, default_pool, pool_of
 from backends.errors import NotFound, Refused
+from backends.journal import AT_WORK
+from backends.records.operation import Operation
 from backends.records.pool import StoragePool
 from backends.records.tables import (
     Attachment,
@@ -20,10 +22,13 @@ from backends.records.tables import (
     VolumeSnapshot,
     VolumeTransfer,
 )
+from backends.records.unit import Kind, Unit
 from backends.settings import DEFAULT_POOL, Settings
 
 GIB = 1 << 30
 GIB_MOST = 1 << 16
+# Cinder's word for a volume over which a backup was written, not to its end.
+HALF_RESTORED = "error_restoring"
 # How much more than there is may be promised where only what is written takes space (Cinder's).
 THIN_RATIO = 20.0
 
@@ -101,7 +106,7 @@ def doing(session: Session, row: Volume) -> str:
         return words.get(row.source_kind, "creating")
     for wish, word in (
         (row.revert_to, "reverting"),
-        (row.restore_from, "restoring-backup"),
+        (row.restore_from, _restoring(session, row)),
         (row.target_pool, "retyping"),
     ):
         if wish:
@@ -118,6 +123,9 @@ def check_idle(session: Session, row: Volume, *, copied: bool = True) -> None:
     """
     word = doing(session, row)
     name = row.name or row.id
+    if word == HALF_RESTORED:
+        text = f"volume {name} has a part of a backup; `drift repair` goes on with it"
+        raise Refused("volume.busy", f"{text}, or restore another one, or delete the volume")
     if word:
         raise Refused("volume.busy", f"volume {name} is {word}; wait for it, or cancel that")
     if not copied:
@@ -130,6 +138,12 @@ def check_idle(session: Session, row: Volume, *, copied: bool = True) -> None:
     for table, mine, what in unmade:
         if _first(session, table, mine, col(table.made).is_(False), col(table.absent).is_(False)):
             raise Refused("volume.busy", f"{what} of volume {name} is being made; wait for it")
+
+
+def check_replaced(session: Session, row: Volume) -> None:
+    """As `check_idle`, for what needs nothing of its content: that may be half a backup."""
+    if doing(session, row) != HALF_RESTORED:
+        check_idle(session, row)
 
 
 def holders(session: Session, volume_id: str) -> list[Instance]:
@@ -155,6 +169,15 @@ def snapshots_of(session: Session, volume_id: str) -> list[VolumeSnapshot]:
         VolumeSnapshot.volume_id == volume_id, col(VolumeSnapshot.absent).is_(False)
     )
     return list(session.exec(query.order_by(col(VolumeSnapshot.created_at))))
+
+
+def _restoring(session: Session, row: Volume) -> str:
+    """Whether an operation writes a backup over it now, or one left the half of it."""
+    if not row.restore_from:
+        return ""
+    units = session.exec(select(Operation.units).where(col(Operation.outcome).in_(AT_WORK)))
+    at_work = any(str(Unit(Kind.VOLUME, row.id)) in each for each in units)
+    return "restoring-backup" if at_work else HALF_RESTORED
 
 
 def _first(session: Session, table: Any, *conditions: Any) -> bool:

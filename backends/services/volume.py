@@ -283,7 +283,7 @@ class Volumes(Attaching):
             for row in rows:
                 storage.check_free(session, row, "delete it")
                 if row.made and not row.absent:
-                    storage.check_idle(session, row)
+                    storage.check_replaced(session, row)
                 snapshots = storage.snapshots_of(session, row.id)
                 if snapshots and not cascade:
                     names = ", ".join(each.name or each.id for each in snapshots)

@@ -8,9 +8,11 @@ from pathlib import Path
 import pytest
 
 from backends.cloud import Cloud
+from backends.drivers.volumes import driver
 from backends.drivers.volumes.copying import CHUNK
-from backends.errors import MachineFailed, NotFound, Refused
+from backends.errors import HalfDone, MachineFailed, NotFound, Refused
 from backends.records.image import Image
+from backends.records.unit import Kind, Unit
 from backends.services.backup import NewBackup
 from backends.services.pool import NewPool
 from backends.services.volume import NewVolume
@@ -135,6 +137,42 @@ def test_an_incremental_backup_keeps_what_changed(cloud: Cloud) -> None:
     cloud.backups.verify("changes")
     cloud.backups.delete("full", "changes")
     assert not any(each.is_file() for each in cloud.settings.backups.rglob("*"))
+
+
+def test_half_a_restored_backup_is_told_and_finished_or_replaced(
+    cloud: Cloud, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    volumes, backups = cloud.volumes, cloud.backups
+    volumes.create("data", 1)
+    write(cloud, "data", b"one")
+    backups.create(NewBackup("data", "first"))
+    write(cloud, "data", b"two")
+    backups.create(NewBackup("data", "second"))
+
+    def fails(*_: object, **__: object) -> None:
+        raise MachineFailed("host.unreachable", "barn cannot be reached")
+
+    def break_off() -> None:
+        with monkeypatch.context() as patch:
+            patch.setattr(driver, "write", fails)
+            with pytest.raises(HalfDone, match="be reached; a part of the backup was written"):
+                backups.restore("first", "data")
+        assert volumes.show("data").status == "error_restoring"
+
+    break_off()
+    with pytest.raises(Refused, match="restore another one, or delete the volume"):
+        volumes.extend("data", 2)
+    unit = Unit(Kind.VOLUME, volumes.show("data").volume.id)
+    assert [
+        "restore backup" in each.text for each in cloud.context.converger.plan([unit]).steps
+    ] == [True]
+    cloud.context.converge("drift.repair", [unit])
+    assert (volumes.show("data").status, read(cloud, "data")) == ("available", b"one")
+    break_off()
+    backups.restore("second", "data")
+    assert (volumes.show("data").status, read(cloud, "data")) == ("available", b"two")
+    break_off()
+    volumes.delete("data")
 
 
 def test_a_group_is_kept_at_one_moment(cloud: Cloud) -> None:

@@ -34,7 +34,7 @@ from backends.drivers.volumes.pool import (
 from backends.drivers.volumes.quiet import Quiet
 from backends.drivers.volumes.streams import carry, write
 from backends.drivers.volumes.targets import Targets, source_address
-from backends.errors import MachineFailed, QuarterdeckError, Refused
+from backends.errors import HalfDone, MachineFailed, QuarterdeckError, Refused
 from backends.hosts import Host
 from backends.settings import Settings
 
@@ -353,16 +353,22 @@ class VolumeDriver:
             case steps.RestoreBackup(volume_id, pool, _, _, folder):
                 # All of it first: a damaged backup must not cost what the volume still has.
                 self.backups.verify(Path(folder), lambda share: progress(share / 2))
-                backend, hollow = self.backend(pool), bool(pool.thin_pool)
-                path = backend.path(volume_id)
-                if hollow:
-                    backend.host.run(["blkdiscard", str(path)], timeout=_DISCARD)
-                half = partial(_second_half, progress)
-                self._write_backup(Path(folder), backend.host, path, half, hollow=hollow)
+                self._restore(volume_id, pool, Path(folder), partial(_second_half, progress))
             case steps.VerifyBackup(_, folder):
                 self.backups.verify(Path(folder), progress)
             case steps.RemoveBackup(_, folder):
                 self.backups.remove(Path(folder))
+
+    def _restore(self, volume_id: str, pool: Pool, folder: Path, progress: Progress) -> None:
+        backend, hollow = self.backend(pool), bool(pool.thin_pool)
+        path = backend.path(volume_id)
+        try:
+            if hollow:
+                backend.host.run(["blkdiscard", str(path)], timeout=_DISCARD)
+            self._write_backup(folder, backend.host, path, progress, hollow=hollow)
+        except QuarterdeckError as error:
+            text = "a part of the backup was written: `drift repair` goes on with it"
+            raise HalfDone(error.code, f"{error.message}; {text}") from error
 
     def _make_backup(self, step: steps.CreateBackup, progress: Progress) -> None:
         parent = Path(step.parent) if step.parent else None
