@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from textual import on
+from textual.actions import SkipAction
 from textual.app import App, ComposeResult, SystemCommand
 from textual.binding import Binding
 from textual.containers import Container
@@ -37,8 +38,9 @@ class Deck(App[int]):
     CSS_PATH = [_THEMES / "quarterdeck.tcss"]
     COMMANDS = App.COMMANDS | {_palette}
     BINDINGS: ClassVar = [
-        Binding("colon", "command", "Go to", show=False, id="app.command"),
-        Binding("slash", "filter", "Filter", show=False, id="app.filter"),
+        # First in line, so that what is typed behind them in one burst goes where they lead.
+        Binding("colon", "command", "Go to", show=False, id="app.command", priority=True),
+        Binding("slash", "filter", "Filter", show=False, id="app.filter", priority=True),
         Binding("question_mark", "keys", "Help", show=False, id="app.help"),
         Binding("escape", "up", "Back", show=False, id="app.back"),
         Binding("tab", "turn(1)", "Next panel", show=False, id="app.next"),
@@ -217,12 +219,13 @@ class Deck(App[int]):
             if text.strip() and (suggested or text.strip() != value):
                 done(text.strip())
 
-        self._prompt(f"{label}:", value, entered)
+        self.call_later(self._prompt, f"{label}:", value, entered)
 
-    def action_command(self) -> None:
+    async def action_command(self) -> None:
         """Ask where to go."""
+        self._check_free()
         known = sorted({name for e in panels.PANELS for name in (e.slug, *e.aliases)} | {"quit"})
-        self._prompt(":", "", self.command, known=known)
+        await self._prompt(":", "", self.command, known=known)
 
     def command(self, text: str) -> None:
         """Do what was entered after `:`: a panel's name, and what to show only."""
@@ -238,8 +241,9 @@ class Deck(App[int]):
             self.panel.filter(words[1].removeprefix("/"))
             self.show_bars()
 
-    def action_filter(self) -> None:
+    async def action_filter(self) -> None:
         """Ask what to show only."""
+        self._check_free()
         panel, before = self.panel, self.panel.filtered
 
         def undo() -> None:
@@ -249,13 +253,22 @@ class Deck(App[int]):
         def done(_text: str) -> None:
             self.show_bars()
 
-        self._prompt("/", before, done, typed=panel.filter, cancelled=undo)
+        await self._prompt("/", before, done, typed=panel.filter, cancelled=undo)
 
-    def _prompt(self, label: str, value: str, done: Callable[[str], None], **more: Any) -> None:
+    def _check_free(self) -> None:
+        """Leave the key to whatever takes letters: a field, a guest's console, a question."""
+        focused = self.focused
+        taken = focused is not None and focused.check_consume_key("a", "a")
+        if taken or len(self.screen_stack) > 1:
+            raise SkipAction
+
+    async def _prompt(
+        self, label: str, value: str, done: Callable[[str], None], **more: Any
+    ) -> None:
         from console.widgets.prompt import Prompt
 
         if not self.query("Prompt"):
-            self.mount(Prompt(label, value, done, **more), before="#message")
+            await self.mount(Prompt(label, value, done, **more), before="#message")
 
     def on_descendant_blur(self) -> None:
         """When a prompt is gone the panel has the keys again."""
@@ -275,18 +288,13 @@ class Deck(App[int]):
         self.push_screen(Help(panel.heading, listed))
 
     @on(Line.Clicked)
-    def _take_click(self, message: Line.Clicked) -> None:
-        acts = {
-            "go": self.action_command,
-            "filter": self.action_filter,
-            "help": self.action_keys,
-            "back": self.action_up,
-        }
+    async def _take_click(self, message: Line.Clicked) -> None:
+        acts = {"go": "command", "filter": "filter", "help": "keys", "back": "up"}
         what, _, rest = message.target.partition(":")
         if what == "act":
             self.panel.action_act(rest)
         elif what in acts:
-            acts[what]()
+            await self.run_action(acts[what])
         else:
             self.clicked(what, rest)
 

@@ -51,7 +51,8 @@ class Prompt(Horizontal):
         """Type at once. The cursor rests: what blinks is sent over the line."""
         field = self.query_one(Input)
         field.cursor_blink = False
-        field.focus()
+        # At once: `focus` would wait its turn behind keys that came already.
+        self.screen.set_focus(field)
 
     @on(Input.Changed)
     def _change(self, event: Input.Changed) -> None:

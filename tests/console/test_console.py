@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 import recorded
 from sqlalchemy import text
+from textual import events
 from waiting import line, screen, until
 
 from backends.cloud import Cloud
@@ -235,6 +236,37 @@ async def test_keys_are_remapped_by_id(deck: Maker, paper: recorded.Recorded, cl
         assert app.panel.slug == "instances"
         await pilot.press("f7")
         await until(pilot, lambda: isinstance(app.panel, Describe))
+
+
+@pytest.mark.parametrize("burst", [":images", "j:images", ":networks", ":images /web"])
+async def test_what_comes_in_one_burst_goes_where_it_was_meant_to(
+    deck: Maker, paper: recorded.Recorded, cloud: Cloud, burst: str
+) -> None:
+    """As over a slow line, where a whole word arrives at once."""
+    app = deck(paper, cloud)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await until(pilot, lambda: app.panel.fresh_at is not None)
+        for each in burst:
+            key = {":": "colon", "/": "slash", " ": "space"}.get(each, each)
+            app.post_message(events.Key(key, each))
+        app.post_message(events.Key("enter", "\r"))
+        wanted = burst.partition(":")[2].split()[0]
+        await until(pilot, lambda: app.panel.slug == wanted)
+        assert app.panel.filtered == ("web" if "/" in burst else "")
+        assert len(app.screen_stack) == 1
+
+
+async def test_a_colon_in_a_field_is_a_letter(
+    deck: Maker, paper: recorded.Recorded, cloud: Cloud
+) -> None:
+    app = deck(paper, cloud)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await until(pilot, lambda: app.panel.fresh_at is not None)
+        await pilot.press("slash", *"a", "colon", *"b", "slash")
+        await until(pilot, lambda: app.panel.filtered == "a:b/")
+        await pilot.press("escape", "question_mark", "colon")
+        assert len(app.screen_stack) == 2
+        assert not app.query("Prompt")
 
 
 async def test_read_only_offers_nothing_that_writes(
