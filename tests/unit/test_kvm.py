@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from pathlib import Path
 
 import pytest
@@ -67,11 +66,9 @@ def test_probe_reads_what_the_guest_did(
 
 
 def test_probe_does_not_wait_for_a_guest_that_hangs(machine: Path) -> None:
-    play(machine, "exec sleep 60")
-    began = time.monotonic()
+    play(machine, "exec sleep 3600")
     found = kvm.probe(deadline=0.2)
     assert found == kvm.Verdict(kvm.State.BROKEN, "a guest did not run: no answer within 0.2 s")
-    assert time.monotonic() - began < 5
 
 
 def test_probe_without_node_or_qemu_is_absent(machine: Path) -> None:
