@@ -7,7 +7,7 @@ distinct values once, and what all have alike not at all. A firewall has a hundr
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -62,36 +62,44 @@ def _fields(entry: bytes) -> list[tuple[int, int]]:
 
 def _of_shape(block: Column, fields: Sequence[tuple[int, int]]) -> Column:
     """The texts of flows whose bytes are the rows of `block`."""
-    parts = [_values(block, at, size) for at, size in fields]
-    parts.sort(key=lambda part: part[0][0].place)
+    found = [_values(block, at, size) for at, size in fields]
+    found.sort(key=lambda each: each.first.place)
     # The name of a protocol hangs on two fields: written by the flow, where they differ.
-    many = [part for part in parts if len(part[0]) > 1]
-    if any(part[0][0].field.name in ("dl_type", "nw_proto") for part in many):
-        rows = zip(*(_spread(values, which) for values, which in parts), strict=True)
+    many = [each for each in found if len(each.entries) > 1]
+    if any(each.first.field.name in ("dl_type", "nw_proto") for each in many):
+        rows = zip(*(_spread(each) for each in found), strict=True)
         return np.array([match.joined(list(row)) for row in rows], object)
-    shape = match.joined([values[0] if len(values) == 1 else _HOLE for values, _ in parts])
+    shape = match.joined([each.first if len(each.entries) == 1 else _HOLE for each in found])
     if not many:
         return np.full(len(block), shape, object)
-    columns = (
-        np.array([value.text for value in values], object)[which].tolist() for values, which in many
-    )
+    columns = (np.array(match.texts_of(each.entries), object)[each.which].tolist() for each in many)
     return np.array(list(map(shape.__mod__, zip(*columns, strict=True))), object)
+
+
+class _Values(NamedTuple):
+    """A field's distinct values off the wire, the first as a part, and which each flow has."""
+
+    first: match.Part
+    entries: list[bytes]
+    which: Column
 
 
 _HOLE = match.Part(match.LAST, "%s", 0, None, match.NO_FIELD)
 
 
-def _values(block: Column, at: int, size: int) -> tuple[list[match.Part], Column]:
-    """A field's distinct values, and which of them each flow has."""
+def _values(block: Column, at: int, size: int) -> _Values:
     inside = block[:, at + 4 : size]
-    if (inside == inside[0]).all():
-        return [match.part_of(block[0, at:size].tobytes())], np.zeros(len(block), np.intp)
-    width = size - at - 4
-    kind = _NUMBERS.get(width, np.dtype((np.void, width)))
-    column = np.ascontiguousarray(inside).view(kind)[:, 0]
-    _, first, which = np.unique(column, return_index=True, return_inverse=True)
-    return [match.part_of(block[row, at:size].tobytes()) for row in first.tolist()], which
+    rows, which = np.zeros(1, np.intp), np.zeros(len(block), np.intp)
+    if not (inside == inside[0]).all():
+        width = size - at - 4
+        kind = _NUMBERS.get(width, np.dtype((np.void, width)))
+        column = np.ascontiguousarray(inside).view(kind)[:, 0]
+        _, rows, which = np.unique(column, return_index=True, return_inverse=True)
+    raw, width = block[rows, at:size].tobytes(), size - at
+    entries = [raw[start : start + width] for start in range(0, len(raw), width)]
+    return _Values(match.part_of(entries[0]), entries, which)
 
 
-def _spread(values: list[match.Part], which: Column) -> list[match.Part]:
-    return [values[number] for number in which.tolist()]
+def _spread(values: _Values) -> list[match.Part]:
+    parts = [match.part_of(entry) for entry in values.entries]
+    return [parts[number] for number in values.which.tolist()]

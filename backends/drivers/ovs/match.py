@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+from collections.abc import Sequence
 from socket import AF_INET, inet_ntop
 from typing import NamedTuple
 
@@ -105,6 +106,16 @@ def part_of(entry: bytes) -> Part:
     return part
 
 
+def texts_of(entries: Sequence[bytes]) -> list[str]:
+    """How values of one field are written, headers included."""
+    quick = _addresses.get(entries[0][:4])
+    if quick is None:
+        return [part_of(entry).text for entry in entries]
+    # Addresses are what differs between thousands of flows: few of them are met again.
+    _, field = quick
+    return [f"{field.name}={inet_ntop(AF_INET, entry[4:])}" for entry in entries]
+
+
 def forget() -> None:
     """Decode all anew from here on, as in a process that begins."""
     _known.clear()
@@ -113,7 +124,6 @@ def forget() -> None:
 def _part(entry: bytes) -> Part:
     quick = _addresses.get(entry[:4])
     if quick is not None:
-        # Addresses are what differs between thousands of flows.
         place, field = quick
         value = int.from_bytes(entry[4:])
         return Part(place, f"{field.name}={inet_ntop(AF_INET, entry[4:])}", value, None, field)
