@@ -38,10 +38,10 @@ def committed(image: Image) -> Iterable[Step]:
 
 def is_moving(instance: Instance, files: InstanceFiles) -> bool:
     """Whether its root disk is to stand on something else, and does not yet."""
-    disk = root_disk(instance.disk_generation)
-    if instance.leaving_id is None or disk not in files.disks:
+    if instance.leaving_id is None:
         return False
-    return files.bases.get(disk) != instance.base_id
+    disk = root_disk(instance.disk_generation)
+    return disk in files.disks and files.bases.get(disk) != instance.base_id
 
 
 def moved(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from typing import Any
 
 from backends.drivers.libvirt.spec import DomainSpec, Nic
 from backends.plan import hardware, labels
@@ -21,25 +22,31 @@ Files = tuple[tuple[str, str], ...]
 
 def config_files(instance: Instance) -> Files:
     """The config drive's files (Nova, "Config drives"). No network data: DHCP tells."""
-    meta = {
-        "uuid": instance.id,
-        "name": instance.hostname,
-        "hostname": instance.hostname,
-        "launch_index": 0,
-        "availability_zone": "nova",
-        "project_id": instance.project_id,
-        "meta": dict(instance.properties),
-        "public_keys": {},
-        "keys": [],
-    }
-    if instance.public_key:
-        name = instance.key_name or "key"
-        meta["public_keys"] = {name: instance.public_key}
-        meta["keys"] = [{"name": name, "type": "ssh", "data": instance.public_key}]
-    files = [("openstack/latest/meta_data.json", _ENCODER.encode(meta))]
+    files = [("openstack/latest/meta_data.json", _ENCODER.encode(meta_data(instance)))]
     if instance.user_data is not None:
         files.append(("openstack/latest/user_data", instance.user_data))
     return tuple(files)
+
+
+def meta_data(instance: Instance) -> dict[str, Any]:
+    """What meta_data.json has, as nova.api.metadata.base makes it."""
+    hostname, key = instance.hostname, instance.public_key
+    meta: dict[str, Any] = {
+        "uuid": instance.id,
+        "name": hostname,
+        "hostname": hostname,
+        "launch_index": 0,
+        "availability_zone": "nova",
+        "project_id": instance.project_id,
+        "meta": instance.properties,
+        "public_keys": {},
+        "keys": [],
+    }
+    if key:
+        name = instance.key_name or "key"
+        meta["public_keys"] = {name: key}
+        meta["keys"] = [{"name": name, "type": "ssh", "data": key}]
+    return meta
 
 
 def config_digest(files: Files) -> str:
@@ -49,14 +56,15 @@ def config_digest(files: Files) -> str:
 
 def spec(instance: Instance, config: str, records: Records, settings: Settings) -> DomainSpec:
     """The domain. `config` is the digest of its config drive, empty for none."""
-    folder = settings.instance_folder(instance.id)
+    id_, machine = instance.id, instance.hardware
+    folder = settings.instance_folder(id_)
     own = f"{folder}/{root_disk(instance.disk_generation)}"
     rescued = instance.rescue_image_id
     first, stands_on = (f"{folder}/{RESCUE}", rescued) if rescued else (own, instance.base_id)
     disks = []
     if not instance.root_volume_id:
         disks.append(hardware.own_disk(instance, first, stands_on, records, settings))
-    for attachment in sorted(records.attachments.get(instance.id, ()), key=lambda a: a.device):
+    for attachment in sorted(records.attachments.get(id_, ()), key=lambda a: a.device):
         if not attachment.absent:
             disks.append(disk_of(attachment, records, settings))
     if config:
@@ -69,12 +77,17 @@ def spec(instance: Instance, config: str, records: Records, settings: Settings) 
                 instance, own, instance.base_id, records, settings, place="y", serial="root-disk"
             )
         )
+    nics = [
+        nic_of(port, records, settings)
+        for port in records.ports_of.get(id_, ())
+        if not port.absent and not port.leaving
+    ]
     image = records.images.get(rescued or instance.image_id or "")
     disks += hardware.disc(image, settings)
     kernel, ramdisk, cmdline = _boot(image, settings)
     return DomainSpec(
-        id=instance.id,
-        name=f"instance-{instance.id}",
+        id=id_,
+        name=f"instance-{id_}",
         title=instance.name,
         cloud=settings.cloud,
         type=settings.domain_type,
@@ -82,31 +95,28 @@ def spec(instance: Instance, config: str, records: Records, settings: Settings) 
         vcpus=instance.vcpus,
         ram=instance.ram,
         disks=tuple(disks),
-        nics=tuple(
-            nic_of(port, records, settings)
-            for port in records.ports_of.get(instance.id, ())
-            if not port.absent and not port.leaving
-        ),
+        nics=tuple(nics),
         console_log=f"{folder}/{CONSOLE_LOG}",
         label=labels.instance(records, instance),
         kernel=kernel,
         ramdisk=ramdisk,
         cmdline=cmdline,
-        machine=hardware.value(instance.hardware, "hw_machine_type"),
-        firmware=instance.hardware.get("hw_firmware_type", "").removeprefix("bios"),
+        machine=hardware.value(machine, "hw_machine_type"),
+        firmware=machine.get("hw_firmware_type", "").removeprefix("bios"),
     )
 
 
 def nic_of(port: Port, records: Records, settings: Settings) -> Nic:
     """The interface that a port is to its guest; its link is up where the port is."""
-    network = records.networks[port.network_id]
+    network_id = port.network_id
+    network = records.networks[network_id]
     guest = records.instances.get(port.device_id)
     return Nic(
         port_id=port.id,
         mac=port.mac,
         tap=port.interface,
         bridge=settings.bridge,
-        vlan=records.vlans[port.network_id],
+        vlan=records.vlans[network_id],
         mtu=network.mtu,
         link=port.admin_state_up and network.admin_state_up,
         model=hardware.value(guest.hardware if guest else {}, "hw_vif_model"),

@@ -38,22 +38,26 @@ _LIVE = {State.RUNNING, State.PAUSED, State.STOPPING}
 
 def plan(unit: Unit, records: Records, facts: Facts, settings: Settings) -> UnitPlan:
     """Steps that make the instance what its record says, or take it away."""
-    instance = records.instances[unit.id]
+    id_ = unit.id
+    instance = records.instances[id_]
     if instance.absent:
         gone = (*_remove(instance, records, facts), *shelf.unlabel(instance, facts))
         return UnitPlan(unit, gone, removes=True)
     if instance.shelved:
         away = (*shelf.label(instance, records, facts), *_remove(instance, records, facts))
         return UnitPlan(unit, away)
-    fact = facts.domains.get(unit.id)
-    files = facts.files.get(unit.id, InstanceFiles(unit.id))
+    fact = facts.domains.get(id_)
+    files = facts.files.get(id_) or InstanceFiles(id_)
     if lost := root.problem(instance, files):
         return UnitPlan(unit, (), (lost,))
     steps: list[Step] = list(shelf.unlabel(instance, facts))
-    if fact is not None and _has_to_stop(instance, fact, files):
-        steps.append(ShutDownDomain(unit.id))
+    kept = root.wanted(instance)
+    lacking = not kept <= files.disks
+    if fact is not None and fact.state in _LIVE and (lacking or _is_stale(instance, fact)):
+        steps.append(ShutDownDomain(id_))
         fact = replace(fact, state=State.SHUTOFF, reason=Reason.UNKNOWN)
-    steps += root.made(instance, files, records)
+    if lacking:
+        steps += root.made(instance, files, records)
     live = fact is not None and fact.state in _LIVE
     steps += chain.moved(instance, files, records, settings, live=live)
     config = ""
@@ -61,29 +65,35 @@ def plan(unit: Unit, records: Records, facts: Facts, settings: Settings) -> Unit
         config_files = guest.config_files(instance)
         config = guest.config_digest(config_files)
         if files.config != config:
-            steps.append(CreateConfigDrive(unit.id, config, config_files))
+            steps.append(CreateConfigDrive(id_, config, config_files))
     spec = guest.spec(instance, config, records, settings)
     steps += _domain(spec, fact)
-    steps += root.removed(instance, files)
+    steps += root.removed(files, kept)
     power_steps, problems = power.plan(instance, fact)
-    if any(isinstance(step, StartDomain) for step in power_steps):
+    starts = any(isinstance(step, StartDomain) for step in power_steps)
+    if starts:
         steps += disks.lend_keys(spec.disks)
     steps += power_steps
     problems += chain.problems(instance, files, live=live)
-    if live or any(isinstance(step, StartDomain) for step in power_steps):
+    if live or starts:
         steps += _plugs(instance, records, facts, settings, fresh=not live)
     steps += _left(instance, records, facts)
-    ports = records.ports_of.get(unit.id, ())
-    detached = any(each.absent for each in records.attachments.get(unit.id, ()))
-    settles = detached or not instance.made or any(port.leaving for port in ports)
-    settles = settles or instance.leaving_id is not None
+    settles = _settles(instance, records)
     return UnitPlan(unit, tuple(steps), tuple(problems), settles=settles)
 
 
-def _has_to_stop(instance: Instance, fact: DomainFact, files: InstanceFiles) -> bool:
-    """Whether it runs from an older definition, or on a disk that is to be replaced."""
-    stale = fact.launches < instance.launches or root.is_lacking(instance, files)
-    return fact.state in _LIVE and stale
+def _settles(instance: Instance, records: Records) -> bool:
+    """Whether it was made, or lost something, or its disk was moved, and its record is to know."""
+    if not instance.made or instance.leaving_id is not None:
+        return True
+    detached = [each for each in records.attachments.get(instance.id, ()) if each.absent]
+    left = [port for port in records.ports_of.get(instance.id, ()) if port.leaving]
+    return bool(detached or left)
+
+
+def _is_stale(instance: Instance, fact: DomainFact) -> bool:
+    """Whether it runs from an older definition."""
+    return fact.launches < instance.launches
 
 
 def _domain(spec: DomainSpec, fact: DomainFact | None) -> list[Step]:
@@ -134,15 +144,16 @@ def _plugs(
         if port.absent or port.leaving:
             continue
         vlan = records.vlans[port.network_id]
+        interface = port.interface
         wanted = port_labels(port, settings)
-        found = None if fresh else facts.ovs.ports.get(port.interface)
+        found = None if fresh else facts.ovs.ports.get(interface)
         if (
             found is None
             or found.bridge != settings.bridge
             or found.vlan != vlan
             or not found.labels.items() >= set(wanted)
         ):
-            yield AddPort(settings.bridge, port.interface, vlan, wanted)
+            yield AddPort(settings.bridge, interface, vlan, wanted)
 
 
 def _remove(instance: Instance, records: Records, facts: Facts) -> Iterable[Step]:

@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from functools import cache
 from typing import Any
 
+import orjson
 from sqlmodel import SQLModel
 
 from backends.records.snapshot import Records
@@ -50,9 +51,6 @@ _LEFT_OUT = frozenset(
         "restore_from",
     }
 )
-_ENCODER = json.JSONEncoder(
-    sort_keys=True, separators=(",", ":"), ensure_ascii=False, check_circular=False
-)
 
 
 def fields(row: SQLModel) -> dict[str, Any]:
@@ -68,7 +66,11 @@ def _names(table: type[SQLModel]) -> tuple[str, ...]:
 
 def dump(value: dict[str, Any]) -> str:
     """Canonical JSON: the same value is the same text."""
-    return _ENCODER.encode(value)
+    try:
+        return orjson.dumps(value, option=orjson.OPT_SORT_KEYS).decode()
+    except TypeError:
+        # It has no integers beyond 64 bits.
+        return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
 
 
 def cloud(records: Records) -> str:
@@ -127,14 +129,15 @@ def network(records: Records, row: Network) -> str:
 
 def port(records: Records, row: Port) -> str:
     """A port with its addresses and groups, and its subports if it is a trunk's parent."""
+    id_ = row.id
     label: dict[str, Any] = {
         "port": fields(row),
         "addresses": sorted(
-            [(each.subnet_id, each.address) for each in records.addresses.get(row.id, ())]
+            [(each.subnet_id, each.address) for each in records.addresses.get(id_, ())]
         ),
-        "groups": sorted(records.groups_of.get(row.id, ())),
+        "groups": sorted(records.groups_of.get(id_, ())),
     }
-    trunk = records.trunks.get(row.id)
+    trunk = records.trunks.get(id_)
     if trunk is not None:
         label["trunk"] = fields(trunk)
         label["subports"] = _by(records.subports.get(trunk.id, ()), "port_id")

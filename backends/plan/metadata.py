@@ -7,7 +7,6 @@ that the question came in by, which is of one network, and by the address on tha
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 
 from backends.drivers.facts import Facts
@@ -20,6 +19,7 @@ from backends.drivers.metadata.steps import (
     digest,
 )
 from backends.drivers.step import Step
+from backends.plan import labels
 from backends.plan.firewall.ports import link_local
 from backends.plan.metadata_tree import trees
 from backends.records.network import OWNER_DHCP, OWNER_ROUTER
@@ -32,21 +32,10 @@ from backends.settings import (
     router_namespace,
 )
 
-_ENCODER = json.JSONEncoder(sort_keys=True, check_circular=False)
-
 
 def isolated(network: Network, records: Records) -> list[Subnet]:
     """The subnets with DHCP whose gateway is none of our routers."""
-    held = {
-        (each.subnet_id, each.address)
-        for port in _routers(network.id, records)
-        for each in records.addresses.get(port.id, ())
-    }
-    return [
-        each
-        for each in records.subnets.get(network.id, ())
-        if each.enable_dhcp and (each.id, each.gateway_ip) not in held
-    ]
+    return _isolated(network, _ours(network.id, records), records)
 
 
 def own_addresses(port: Port, records: Records) -> list[str]:
@@ -55,11 +44,12 @@ def own_addresses(port: Port, records: Records) -> list[str]:
     Each is at one place of a network. IPv4's may be at several: there it is asked for by way of a
     gateway, and not looked for on the wire.
     """
-    routers = _routers(port.network_id, records)
+    ours = _ours(port.network_id, records)
+    routers = _routers(ours)
     if port.device_owner == OWNER_ROUTER:
         first = min((each.id for each in routers), default=port.id) == port.id
         return [f"{METADATA_ADDRESS}/32", *([f"{METADATA_ADDRESS6}/128"] if first else [])]
-    if not isolated(records.networks[port.network_id], records):
+    if not _isolated(records.networks[port.network_id], ours, records):
         return []
     return [f"{METADATA_ADDRESS}/32", *([] if routers else [f"{METADATA_ADDRESS6}/128"])]
 
@@ -79,7 +69,8 @@ def stop(namespace: str, facts: Facts) -> Iterator[Step]:
 
 def tell(network: Network, records: Records, facts: Facts) -> Iterator[Step]:
     """Every server that guests of this network reach knows them, and no other does."""
-    ports = _serving(network, records)
+    ours = _ours(network.id, records)
+    ports = _serving(network, ours, records)
     known = {
         (name, interface): found
         for name, server in facts.metadata.items()
@@ -90,7 +81,7 @@ def tell(network: Network, records: Records, facts: Facts) -> Iterator[Step]:
     for place in ports:
         if known.get(place) != wanted:
             yield TellGuests(*place, content)
-    own = {each.interface for each in records.ports_on.get(network.id, ())}
+    own = {each.interface for each in ours}
     for namespace, interface in sorted(known.keys() - set(ports)):
         # The network's own server goes as a whole where nobody asks it.
         if interface in own and namespace != dhcp_namespace(network.id):
@@ -103,41 +94,57 @@ def guests(network: Network, records: Records) -> str:
     addresses: dict[str, str] = {}
     instances: dict[str, object] = {}
     for port in records.ports_on.get(network.id, ()):
-        instance = records.instances.get(port.device_id)
+        id_ = port.device_id
+        instance = records.instances.get(id_)
         if instance is None or instance.absent or port.absent or port.leaving:
             continue
         for each in records.addresses.get(port.id, ()):
-            addresses[each.address] = instance.id
-        addresses[link_local(port.mac)] = instance.id
-        if instance.id not in instances:
-            instances[instance.id] = trees(instance, records, names)
-    return _ENCODER.encode({"addresses": addresses, "instances": instances})
+            addresses[each.address] = id_
+        addresses[link_local(port.mac)] = id_
+        if id_ not in instances:
+            instances[id_] = trees(instance, records, names)
+    return labels.dump({"addresses": addresses, "instances": instances})
 
 
-def _serving(network: Network, records: Records) -> list[tuple[str, str]]:
+def _serving(network: Network, ours: list[Port], records: Records) -> list[tuple[str, str]]:
     """Namespace and interface of each port of ours by which guests of a network ask."""
     if network.absent:
         return []
     found = [
         (router_namespace(port.device_id), port.interface)
-        for port in _routers(network.id, records)
+        for port in _routers(ours)
         if _is_up(port.device_id, records)
     ]
-    if isolated(network, records):
+    if _isolated(network, ours, records):
         found += [
             (dhcp_namespace(network.id), port.interface)
-            for port in records.ports_on.get(network.id, ())
+            for port in ours
             if port.device_owner == OWNER_DHCP and not port.absent
         ]
     return found
 
 
-def _routers(network_id: str, records: Records) -> list[Port]:
-    """The network's ports of routers."""
+def _ours(network_id: str, records: Records) -> list[Port]:
+    """The network's ports of DHCP servers and routers: few of thousands."""
+    ports = records.ports_on.get(network_id, ())
+    return [port for port in ports if port.device_owner in (OWNER_DHCP, OWNER_ROUTER)]
+
+
+def _routers(ours: list[Port]) -> list[Port]:
+    """Those of routers."""
+    return [port for port in ours if port.device_owner == OWNER_ROUTER and not port.absent]
+
+
+def _isolated(network: Network, ours: list[Port], records: Records) -> list[Subnet]:
+    held = {
+        (each.subnet_id, each.address)
+        for port in _routers(ours)
+        for each in records.addresses.get(port.id, ())
+    }
     return [
-        port
-        for port in records.ports_on.get(network_id, ())
-        if port.device_owner == OWNER_ROUTER and not port.absent
+        each
+        for each in records.subnets.get(network.id, ())
+        if each.enable_dhcp and (each.id, each.gateway_ip) not in held
     ]
 
 

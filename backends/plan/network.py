@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from backends.drivers.dnsmasq.config import DhcpHost, DhcpNetwork, DhcpSubnet, build
 from backends.drivers.dnsmasq.steps import ServeDhcp, StopDhcp, digest
 from backends.drivers.facts import Facts
@@ -91,22 +93,11 @@ def dhcp_files(
         for subnet in sorted(served, key=lambda each: each.id)
         if subnet_modes.is_served(subnet)
     )
+    own_id = port.id
     hosts = tuple(
-        DhcpHost(
-            mac=each.mac,
-            addresses=tuple(
-                (address.subnet_id, address.address)
-                for address in records.addresses.get(each.id, ())
-            ),
-            hostname=_hostname(each, records),
-            tag=f"port-{each.id}",
-            options=tuple(
-                (option["opt_name"], option["opt_value"], int(option["ip_version"]))
-                for option in each.extra_dhcp_opts
-            ),
-        )
+        _host(each, records)
         for each in records.ports_on.get(network.id, ())
-        if each.id != port.id and not each.absent
+        if each.id != own_id and not each.absent
     )
     return build(
         DhcpNetwork(
@@ -125,16 +116,26 @@ def domain_of(network: Network) -> str:
     return network.dns_domain or DNS_DOMAIN
 
 
-def _hostname(port: Port, records: Records) -> str:
-    if port.dns_name:
-        return port.dns_name
+def _host(port: Port, records: Records) -> DhcpHost:
+    id_ = port.id
+    rows = records.addresses.get(id_, ())
+    addresses = tuple([(each.subnet_id, each.address) for each in rows])
+    options = [
+        (option["opt_name"], option["opt_value"], int(option["ip_version"]))
+        for option in port.extra_dhcp_opts
+    ]
+    name = port.dns_name or _hostname(port, addresses, records)
+    return DhcpHost(port.mac, addresses, name, f"port-{id_}", tuple(options))
+
+
+def _hostname(port: Port, addresses: Sequence[tuple[str, str]], records: Records) -> str:
     instance = records.instances.get(port.device_id)
     if instance is not None:
         return instance.hostname
-    first = next(iter(records.addresses.get(port.id, ())), None)
-    if first is None:
+    if not addresses:
         return ""
-    return "host-" + first.address.replace(".", "-").replace(":", "-").strip("-")
+    _, address = addresses[0]
+    return "host-" + address.replace(".", "-").replace(":", "-").strip("-")
 
 
 def _stop(network_id: str, records: Records, facts: Facts) -> list[Step]:
@@ -156,12 +157,13 @@ def _labels(network: Network, records: Records, facts: Facts) -> list[Step]:
     if facts.labels.get(("network", network.id)) != label:
         steps.append(WriteLabel("network", network.id, label))
     for port in records.ports_on.get(network.id, ()):
-        found = facts.labels.get(("port", port.id))
+        id_ = port.id
+        found = facts.labels.get(("port", id_))
         if port.absent:
             if found is not None:
-                steps.append(RemoveLabel("port", port.id))
+                steps.append(RemoveLabel("port", id_))
         elif found != (wanted := labels.port(records, port)):
-            steps.append(WriteLabel("port", port.id, wanted))
+            steps.append(WriteLabel("port", id_, wanted))
     for row in records.floats_on.get(network.id, ()):
         found = facts.labels.get(("floatingip", row.id))
         if row.absent:

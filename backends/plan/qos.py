@@ -56,6 +56,8 @@ def policy_of(port: Port, records: Records) -> str | None:
 
 def shapes(ports: Iterable[Port], records: Records) -> Shapes:
     """The shaping of these ports."""
+    if not records.qos_rules:
+        return Shapes({}, {})
     ruled = {
         port.id: records.qos_rules.get(policy, ())
         for port in ports

@@ -17,25 +17,21 @@ GIB = 1 << 30
 
 def wanted(instance: Instance) -> frozenset[str]:
     """The names of the disks it should have; what a resize can go back to among them."""
-    names = set() if instance.root_volume_id else {root_disk(instance.disk_generation)}
-    if instance.previous and not instance.root_volume_id:
-        names.add(root_disk(int(instance.previous["disk_generation"])))
+    names = set()
+    if not instance.root_volume_id:
+        names.add(root_disk(instance.disk_generation))
+        if previous := instance.previous:
+            names.add(root_disk(int(previous["disk_generation"])))
     if instance.rescue_image_id:
         names.add(RESCUE)
     return frozenset(names)
 
 
-def is_lacking(instance: Instance, files: InstanceFiles) -> bool:
-    """Whether a disk has to be made before it can run."""
-    return not wanted(instance) <= files.disks
-
-
 def problem(instance: Instance, files: InstanceFiles) -> Problem | None:
     """A disk that was there and is gone: no empty one takes its place."""
-    name = root_disk(instance.disk_generation)
     if instance.root_volume_id:
         return None
-    if instance.made and name not in files.disks:
+    if instance.made and root_disk(instance.disk_generation) not in files.disks:
         return Problem("instance.disk.lost", f"the root disk of {instance.name} is gone")
     older = _older(instance)
     if older and older not in files.disks:
@@ -58,17 +54,18 @@ def made(instance: Instance, files: InstanceFiles, records: Records) -> Iterable
         yield _overlay(instance.id, instance.rescue_image_id, records, 0, RESCUE)
 
 
-def removed(instance: Instance, files: InstanceFiles) -> Iterable[Step]:
+def removed(files: InstanceFiles, kept: frozenset[str]) -> Iterable[Step]:
     """Remove those that it no longer runs on."""
-    for name in sorted(files.disks - wanted(instance)):
-        yield RemoveDisk(instance.id, name)
+    for name in sorted(files.disks - kept):
+        yield RemoveDisk(files.id, name)
 
 
 def _older(instance: Instance) -> str:
     """The disk that a resize copied, and goes back to; empty where there is none."""
-    if not instance.previous:
+    previous = instance.previous
+    if not previous:
         return ""
-    generation = int(instance.previous["disk_generation"])
+    generation = int(previous["disk_generation"])
     return root_disk(generation) if generation != instance.disk_generation else ""
 
 

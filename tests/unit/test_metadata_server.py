@@ -55,6 +55,14 @@ def test_paths(target: str, body: str | None) -> None:
     assert body_of(TREES, target) == body
 
 
+def test_a_body_that_is_no_text_is_given_as_json() -> None:
+    trees = {"openstack": {"meta_data.json": {"name": "é", "keys": []}, "vendor_data.json": {}}}
+    told = body_of(trees, "/openstack/latest/meta_data.json")
+    assert told == '{"keys": [], "name": "\\u00e9"}'
+    assert body_of(trees, "/openstack/latest/vendor_data.json") == "{}"
+    assert body_of(trees, "/openstack/latest") == "meta_data.json\nvendor_data.json"
+
+
 def test_an_answer_says_what_it_is_and_a_head_has_no_body() -> None:
     whole = answer(200, '{"é": 1}', "/openstack/latest/meta_data.json", head=False)
     head, _, body = whole.partition(b"\r\n\r\n")

@@ -11,6 +11,7 @@ import pytest
 from backends.drivers.metadata.server import body_of
 from backends.plan import metadata
 from backends.plan.converge import plan
+from backends.plan.guest import config_files
 from backends.plan.metadata_tree import network_data, trees
 from backends.plan.network import dhcp_files
 from backends.plan.orphans import orphans
@@ -177,9 +178,11 @@ def test_both_trees() -> None:
     row = found.instances[INSTANCE]
     row.public_key, row.key_name, row.user_data = "ssh-ed25519 AAAA", "mine", "#!/bin/sh\n"
     both = trees(row, found, {})
-    assert json.loads(both["openstack"]["meta_data.json"])["public_keys"] == {
-        "mine": "ssh-ed25519 AAAA"
-    }
+    drive = dict(config_files(row))
+    told = body_of(both, "/openstack/latest/meta_data.json") or ""
+    assert told == drive["openstack/latest/meta_data.json"]
+    assert json.loads(told)["public_keys"] == {"mine": "ssh-ed25519 AAAA"}
+    assert body_of(both, "/openstack/latest/vendor_data.json") == "{}"
     assert both["openstack"]["user_data"] == both["ec2"]["user-data"] == "#!/bin/sh\n"
     ec2 = both["ec2"]
     assert body_of(both, "/latest/") == "meta-data/\nuser-data"

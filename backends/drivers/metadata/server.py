@@ -6,7 +6,8 @@ A program by itself, of the standard library alone: it is copied beside what it 
 where the cloud's own packages are not. It listens as root, shuts itself into FOLDER, and goes on
 as a user that nothing else belongs to. A guest is known by the interface it comes by and by its
 address there; nothing that it sends is believed. For each interface FOLDER has a JSON file of that
-name: `addresses` (address: instance), `instances` (instance: tree: path: body).
+name: `addresses` (address: instance), `instances` (instance: tree: path: body). A body that is no
+text is given as JSON.
 
 One thread, so that a flood costs little: a connection has few seconds and few bytes, a guest few
 connections.
@@ -66,7 +67,7 @@ _REASONS = {
 }
 
 
-def body_of(trees: dict[str, dict[str, str]], target: str) -> str | None:
+def body_of(trees: dict[str, dict[str, Any]], target: str) -> str | None:
     """What an instance's trees have at a path; None where that is nothing."""
     path = parts_of(target)
     if path == "":
@@ -80,7 +81,9 @@ def body_of(trees: dict[str, dict[str, str]], target: str) -> str | None:
     files = trees.get(tree, {})
     # A folder may have a listing of its own.
     body = files.get(rest, files.get(f"{rest}/"))
-    return listing(files, f"{rest}/" if rest else "") if body is None else body
+    if body is None:
+        return listing(files, f"{rest}/" if rest else "")
+    return body if isinstance(body, str) else json.dumps(body, sort_keys=True)
 
 
 def parts_of(target: str) -> str:
@@ -97,7 +100,7 @@ def header(asked: bytes, name: str) -> str:
     return ""
 
 
-def listing(files: dict[str, str], folder: str) -> str | None:
+def listing(files: dict[str, Any], folder: str) -> str | None:
     """What is in a folder: a name a line, folders with a slash; None where there is no such."""
     names: dict[str, None] = {}
     for path in sorted(files):

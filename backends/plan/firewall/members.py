@@ -53,10 +53,11 @@ def flows(
 
 def identities(port: Port, records: Records) -> Iterator[tuple[str, str]]:
     """(MAC, address or prefix) that a port may be: its own, and the pairs it was allowed."""
+    mac = port.mac
     for address in records.addresses.get(port.id, ()):
-        yield port.mac, address.address
+        yield mac, address.address
     for pair in port.allowed_address_pairs:
-        yield pair.get("mac_address") or port.mac, pair["ip_address"]
+        yield pair.get("mac_address") or mac, pair["ip_address"]
 
 
 def _of_ports(use: Mapping[str, set[str]], records: Records) -> Iterator[tuple[str, str, str]]:
@@ -65,8 +66,8 @@ def _of_ports(use: Mapping[str, set[str]], records: Records) -> Iterator[tuple[s
         each: [ipaddress.ip_network(subnet.cidr) for subnet in records.subnets.get(each, ())]
         for each in set().union(*use.values())
     }
-    for port in records.ports.values():
-        remote = [group for group in records.groups_of.get(port.id, ()) if group in use]
+    for id_, port in records.ports.items():
+        remote = [group for group in records.groups_of.get(id_, ()) if group in use]
         if not remote or port.absent:
             continue
         addresses = {address for _, address in identities(port, records)}

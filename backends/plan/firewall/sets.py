@@ -48,15 +48,16 @@ def plugs(records: Records, facts: OvsFacts, settings: Settings) -> list[Plug]:
     shaped = qos.shapes((records.ports[id_] for id_ in places), records).of
     stateless = {row.id for rows in records.groups.values() for row in rows if not row.stateful}
     found = []
+    zones = {id_: zone(settings, vlan) for id_, vlan in records.vlans.items()}
     for id_, (ofport, tag) in places.items():
         port = records.ports[id_]
         filtered = is_filtered(port)
         found.append(
             Plug(
-                port.id, ofport, zone(settings, records.vlans[port.network_id]), port.mac,
+                id_, ofport, zones[port.network_id], port.mac,
                 filtered, tuple(members.identities(port, records)) if filtered else (),
                 # No port has groups of both kinds.
-                filtered and not stateless.isdisjoint(records.groups_of.get(port.id, ())),
+                filtered and not stateless.isdisjoint(records.groups_of.get(id_, ())),
                 tag, shaped.get(id_, qos.PLAIN),
             )
         )  # fmt: skip
@@ -65,22 +66,23 @@ def plugs(records: Records, facts: OvsFacts, settings: Settings) -> list[Plug]:
 
 def meters(plugged: Iterable[Plug], records: Records) -> Mapping[int, Meter]:
     """The meters that these ports' flows use."""
-    return qos.shapes((records.ports[plug.id] for plug in plugged), records).meters
+    shaped = (plug for plug in plugged if plug.shaping != qos.PLAIN)
+    return qos.shapes((records.ports[plug.id] for plug in shaped), records).meters
 
 
 def _places(records: Records, facts: OvsFacts, settings: Settings) -> dict[str, tuple[int, int]]:
     """Where ports are plugged: an OpenFlow number, and the VLAN within it of a trunk's subport."""
     found: dict[str, tuple[int, int]] = {}
-    for port in records.ports.values():
+    for id_, port in records.ports.items():
         seen = facts.ports.get(port.interface)
         if (
             seen is not None
             and seen.bridge == settings.bridge
             and seen.ofport > 0
-            and seen.labels.get(IFACE_ID) == port.id
+            and seen.labels.get(IFACE_ID) == id_
             and is_up(port, records)
         ):
-            found[port.id] = seen.ofport, 0
+            found[id_] = seen.ofport, 0
     for parent, trunk in records.trunks.items():
         if parent in found and trunk.admin_state_up:
             for each in records.subports.get(trunk.id, ()):
