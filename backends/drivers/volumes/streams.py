@@ -19,6 +19,8 @@ _HOURS = 6 * 3600.0
 _ZEROS = bytes(CHUNK)
 # As much is looked through at once: in between one hears that nobody wants it any more.
 _SPAN = 16 << 30
+_SECTOR = 512
+_THIN = re.compile(r"^\d+ \d+ thin (\d+) (\d+|-)$", re.MULTILINE)
 _DIFFERENT = re.compile(r" differ: (?:byte|char) (\d+),")
 
 # Called with an offset and the bytes there: every piece in order, of `CHUNK` bytes but the last.
@@ -106,8 +108,9 @@ def _told(disk: Disk, progress: Progress) -> Iterator[bytes]:
 def _read_far(host: SshHost, path: Path, take: Take) -> int:
     """The host there looks for the data itself: of what is all zeros no byte travels."""
     size, offset = _size_there(host, path), 0
+    end = min(size, _mapped_there(host, path, size))
     while offset < size:
-        data = _data_there(host, path, offset, size) // CHUNK * CHUNK
+        data = _data_there(host, path, offset, end) // CHUNK * CHUNK if offset < end else size
         while offset < min(data, size):
             length = min(CHUNK, size - offset)
             take(offset, _ZEROS[:length])
@@ -124,9 +127,21 @@ def _size_there(host: SshHost, path: Path) -> int:
     return int(done.stdout)
 
 
-def _data_there(host: SshHost, path: Path, offset: int, size: int) -> int:
+def _mapped_there(host: SshHost, path: Path, size: int) -> int:
+    """Where the last block ends that a thin volume was ever given; the size of anything else.
+
+    Its status has the sectors it takes and the last of them (the kernel's thin-provisioning.rst).
+    """
+    done = host.run(["dmsetup", "status", str(path)], reads=True, check=False)
+    found = _THIN.search(done.stdout) if done.status == 0 else None
+    if found is None:
+        return size
+    return 0 if found.group(1) == "0" else (int(found.group(2)) + 1) * _SECTOR
+
+
+def _data_there(host: SshHost, path: Path, offset: int, end: int) -> int:
     """Where the next byte that is not zero lies, or how far there is none (cmp(1))."""
-    length = min(_SPAN, size - offset)
+    length = min(_SPAN, end - offset)
     skip = f"--ignore-initial={offset}:0"
     argv = ["cmp", skip, f"--bytes={length}", str(path), "/dev/zero"]
     done = host.run(argv, reads=True, check=False, timeout=_HOURS)
