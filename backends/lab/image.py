@@ -33,6 +33,9 @@ KERNEL_ARGUMENTS = "console=tty0 console=ttyS0 quiet nokaslr cryptomgr.notests n
 # Least memory, in MiB, that a guest of one CPU boots and works with. The kernel alone reaches up
 # to 68 MiB while it unpacks itself.
 RAM = 96
+# The program of QEMU's guest agent, and what gives it its port.
+AGENT = "qemu-ga"
+AGENT_MODULES = ("virtio_console",)
 _VERSION = 1  # of this builder: a change of what it makes from equal inputs needs a new number
 
 Progress = Callable[[str, float], None]
@@ -52,24 +55,30 @@ class LabImage:
 
 
 def build(
-    directory: Path, progress: Progress | None = None, *, modules: tuple[str, ...] = WANTED
+    directory: Path,
+    progress: Progress | None = None,
+    *,
+    modules: tuple[str, ...] = WANTED,
+    agent: bool = False,
 ) -> LabImage:
     """Give the lab image for this machine's packages, built below `directory` if not yet there.
 
-    `modules` are those of the kernel that it loads, beside what they need.
+    `modules` are those of the kernel that it loads, beside what they need. With `agent` QEMU's
+    guest agent is in it, which makes it slower to boot.
 
     `progress` hears what is done and the part of the whole that is behind, 0 to 1. Safe in several
     processes at once: one builds, the others wait for it. Raises MachineFailed (`lab.*`).
     """
     tell = progress or (lambda _step, _part: None)
     record = packages.kernel_record()
-    fingerprint = _fingerprint(record, modules)
+    modules = (*modules, *(AGENT_MODULES if agent else ()))
+    fingerprint = _fingerprint(record, modules, packages.agent_record() if agent else "")
     image = _image(directory / fingerprint, fingerprint)
     if not image.disk.exists():
         directory.mkdir(parents=True, exist_ok=True)
         with _lock(directory / "lock"):
             if not image.disk.exists():
-                _build(image, record, modules, tell)
+                _build(image, record, modules, agent, tell)
     tell("lab image ready", 1.0)
     return image
 
@@ -78,10 +87,11 @@ def _image(place: Path, fingerprint: str) -> LabImage:
     return LabImage(place / "vmlinuz", place / "initrd", place / "lab.qcow2", fingerprint)
 
 
-def _fingerprint(record: str, modules: tuple[str, ...]) -> str:
+def _fingerprint(record: str, modules: tuple[str, ...], agent: str) -> str:
     digest = hashlib.sha256(f"{_VERSION}\n{KERNEL_ARGUMENTS}\n{modules}\n".encode())
     for name in ("Package", "Version", "Depends"):
         digest.update(f"{packages.field(record, name)}\n".encode())
+    digest.update(packages.field(agent, "Version").encode())
     for name, version in packages.installed(PACKAGES).items():
         digest.update(f"{name} {version}\n".encode())
     for name, content in guest_files().items():
@@ -89,7 +99,9 @@ def _fingerprint(record: str, modules: tuple[str, ...]) -> str:
     return digest.hexdigest()[:16]
 
 
-def _build(image: LabImage, record: str, modules: tuple[str, ...], tell: Progress) -> None:
+def _build(
+    image: LabImage, record: str, modules: tuple[str, ...], agent: bool, tell: Progress
+) -> None:
     """Make the image's directory beside its final place, then rename it there in one step."""
     final = image.disk.parent
     for stale in final.parent.glob("building-*"):  # of a process that was killed: we hold the lock
@@ -98,11 +110,14 @@ def _build(image: LabImage, record: str, modules: tuple[str, ...], tell: Progres
     try:
         tell("fetching the guest's kernel", 0.0)
         packages.unpack_kernel(record, work / "kernel")
+        if agent:
+            packages.unpack((packages.AGENT,), work / "agent")
         made = _image(work / "made", image.fingerprint)
         made.disk.parent.mkdir()
         tell("packing the guest's files", 0.4)
         shutil.copyfile(next((work / "kernel").glob("root/boot/vmlinuz-*")), made.kernel)
-        write_ramdisk(load_order(work / "kernel" / "root", modules), made.ramdisk)
+        more = sorted(work.glob(f"agent/root/usr/sbin/{AGENT}"))
+        write_ramdisk(load_order(work / "kernel" / "root", modules), made.ramdisk, more)
         tell("writing the bootable disk", 0.8)
         write_disk(made.kernel, made.ramdisk, KERNEL_ARGUMENTS, made.disk)
         made.disk.parent.rename(final)

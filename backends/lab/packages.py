@@ -11,6 +11,7 @@ from backends.errors import MachineFailed
 
 # Debian's and Ubuntu's names of a kernel for virtual machines, the first that apt knows is taken.
 KERNELS = ("linux-image-cloud-amd64", "linux-image-virtual")
+AGENT = "qemu-guest-agent"
 _TIMEOUT = 600.0  # seconds for one download
 
 
@@ -68,6 +69,11 @@ def field(record: str, name: str) -> str:
     return found[1] if found else ""
 
 
+def agent_record() -> str:
+    """apt's record of QEMU's guest agent; MachineFailed (`lab.tool`) if there is none."""
+    return run(["apt-cache", "--no-all-versions", "show", AGENT])
+
+
 def kernel_record() -> str:
     """apt's record of the kernel's meta-package; MachineFailed (`lab.kernel`) if there is none."""
     for name in KERNELS:
@@ -90,7 +96,13 @@ def unpack_kernel(record: str, directory: Path) -> None:
         raise MachineFailed("lab.kernel", f"{field(record, 'Package')} names no kernel package")
     image = run(["apt-cache", "--no-all-versions", "show", names[0]])
     names += dependencies(image, "linux-modules-")[:1]  # Ubuntu keeps the modules apart
+    unpack(names, directory)
+
+
+def unpack(names: Sequence[str], directory: Path) -> None:
+    """Download packages and unpack them into `directory`/root; nothing is installed."""
     directory.mkdir()
-    run(["apt-get", "-q", "-o", "APT::Sandbox::User=root", "download", *names], directory)
+    options = ("APT::Sandbox::User=root", "Acquire::Retries=3")
+    run(["apt-get", "-q", *(f"-o{each}" for each in options), "download", *names], directory)
     for package in sorted(directory.glob("*.deb")):
         run(["dpkg-deb", "-x", str(package), str(directory / "root")])

@@ -6,6 +6,7 @@ Format: the kernel's Documentation/driver-api/early-userspace/buffer-format.rst.
 from __future__ import annotations
 
 import shutil
+from collections.abc import Sequence
 from importlib import resources
 from importlib.resources.abc import Traversable
 from pathlib import Path
@@ -75,8 +76,8 @@ def _walk(place: Traversable, prefix: str) -> list[tuple[str, bytes]]:
     return found
 
 
-def tree(modules: dict[str, bytes]) -> dict[str, tuple[int, bytes]]:
-    """The guest's root: directories, our files, programs of this machine, kernel modules."""
+def tree(modules: dict[str, bytes], more: Sequence[Path] = ()) -> dict[str, tuple[int, bytes]]:
+    """The guest's root: directories, our files, programs of this machine and `more`, modules."""
     entries = dict.fromkeys(DIRECTORIES, (_DIRECTORY, b""))
     entries["tmp"] = (0o041777, b"")
     entries["root"] = (0o040700, b"")
@@ -85,9 +86,10 @@ def tree(modules: dict[str, bytes]) -> dict[str, tuple[int, bytes]]:
         entries["init" if name == "init" else f"etc/{name}"] = (mode, content)
     entries["bin/busybox"] = (_FILE | 0o755, _program("busybox").read_bytes())
     entries["bin/sh"] = (_LINK, b"busybox")
-    for name in PROGRAMS:
-        program = _program(name)
-        entries[f"usr/bin/{name}"] = (_FILE | 0o755, program.read_bytes())
+    # By this name the guest agent asks for it.
+    entries["sbin/shutdown"] = (_LINK, b"/etc/lab/shutdown")
+    for program in (*map(_program, PROGRAMS), *more):
+        entries[f"usr/bin/{program.name}"] = (_FILE | 0o755, program.read_bytes())
         for library in _libraries(program):
             entries[str(library).lstrip("/")] = (_FILE | 0o755, library.read_bytes())
     for name, code in modules.items():
@@ -105,14 +107,18 @@ def _program(name: str) -> Path:
 
 def _libraries(program: Path) -> list[Path]:
     """The shared libraries of a program and its loader, by the names the loader looks for."""
-    words = run(["ldd", str(program)]).split()
+    listed = run(["ldd", str(program)])
+    if lacking := [line.split()[0] for line in listed.splitlines() if "not found" in line]:
+        text = f"{program.name} needs {', '.join(lacking)}, which is not installed"
+        raise MachineFailed("lab.program", f"{text}; run: make setup")
+    words = listed.split()
     return [Path(word) for word in words if word.startswith("/")]
 
 
-def write_ramdisk(modules: dict[str, bytes], path: Path) -> None:
-    """Write the compressed initramfs to `path`."""
+def write_ramdisk(modules: dict[str, bytes], path: Path, more: Sequence[Path] = ()) -> None:
+    """Write the compressed initramfs to `path`, with `more` programs in it."""
     plain = path.with_suffix(".cpio")
-    plain.write_bytes(archive(tree(modules)))
+    plain.write_bytes(archive(tree(modules, more)))
     # A window of 1 MiB: the kernel keeps a whole window beside the unpacked files, and a small
     # guest has no memory for the 8 MiB that -19 takes by itself.
     run(["zstd", "-q", "-19", "--zstd=wlog=20", "--rm", str(plain), "-o", str(path)])

@@ -35,6 +35,13 @@ def test_archive_unpacks_with_parents_and_modes(tmp_path: Path) -> None:
     assert (tmp_path / "a/b/run").stat().st_mode & 0o777 == 0o755
 
 
+def test_a_library_that_is_not_installed_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    listed = "\tlinux-vdso.so.1 (0x1)\n\tlibx => not found\n\tlibc.so.6 => /lib/libc.so.6 (0x2)\n"
+    monkeypatch.setattr(ramdisk, "run", lambda argv: listed)
+    with pytest.raises(MachineFailed, match="agent needs libx, which is not installed"):
+        ramdisk._libraries(Path("agent"))
+
+
 def test_boot_record_names_one_active_partition() -> None:
     sector = disk.boot_record(b"\x90" * 440, 4096)
     assert len(sector) == 512

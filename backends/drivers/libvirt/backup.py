@@ -26,6 +26,10 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 _POLL = 0.1
+# Seconds that an agent has to freeze file systems, or to thaw them, and how often it is asked for
+# the latter where it says nothing (libvirt gives one that is silent up after 5 s).
+_FREEZE = 10
+_THAWS = 3
 # What follows a target's name until it is whole.
 PARTIAL = ".partial"
 
@@ -103,23 +107,44 @@ def backup_xml(disk: str, target: str) -> str:
 
 @contextlib.contextmanager
 def still(domain: libvirt.virDomain) -> Iterator[None]:
-    """Hold the guest's file systems still, where its agent answers."""
-    import libvirt
-
-    # Without an agent the copy is what a power cut would leave, which file systems live with.
-    with contextlib.suppress(libvirt.libvirtError):
-        domain.fsFreeze()
+    """Hold the guest's file systems still, where its agent answers in time."""
+    may_hold = _freeze(domain)
     try:
         yield
     finally:
-        _thaw(domain)
+        for _ in range(_THAWS if may_hold else 0):
+            if _thaw(domain):
+                break
 
 
-def _thaw(domain: libvirt.virDomain) -> None:
+def _freeze(domain: libvirt.virDomain) -> bool:
+    """Ask the agent to freeze the guest's file systems; whether it can have done so.
+
+    Without an agent the copy is what a power cut would leave, which file systems live with.
+    """
     import libvirt
 
-    with contextlib.suppress(libvirt.libvirtError):
+    began = time.monotonic()
+    try:
+        # By itself libvirt waits for ever.
+        domain.agentSetResponseTimeout(_FREEZE)
+        domain.fsFreeze()
+    except libvirt.libvirtError:
+        # One that does not answer at all is given up sooner, and was asked for nothing.
+        return time.monotonic() - began >= _FREEZE
+    return True
+
+
+def _thaw(domain: libvirt.virDomain) -> bool:
+    """Let the guest's file systems go on; whether its agent said something to it, if it has one."""
+    import libvirt
+
+    try:
+        domain.agentSetResponseTimeout(_FREEZE)
         domain.fsThaw()
+    except libvirt.libvirtError as error:
+        return bool(error.get_error_code() != libvirt.VIR_ERR_AGENT_UNRESPONSIVE)
+    return True
 
 
 def _begin(domain: libvirt.virDomain, disk: str, target: str) -> None:
