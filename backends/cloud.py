@@ -2,29 +2,24 @@
 
 from __future__ import annotations
 
-import hashlib
-import os
 from collections.abc import Callable
 from contextlib import ExitStack, closing
 from functools import cached_property
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sqlmodel import Session, select
+from sqlmodel import select
 
-from backends.access import RUN_ROOT, STATE_ROOT, Access
+from backends.access import Access
 from backends.caller import Caller
 from backends.context import Context
 from backends.drivers.machine import Machine
-from backends.drivers.qemu_img.person import NOBODY
-from backends.errors import NotFound, Refused
+from backends.errors import Refused
 from backends.hosts import LocalHost
-from backends.plan.firewall.zones import usual_slot
-from backends.records.host import CloudRecord, HostRecord
-from backends.records.identity import DEFAULT_DOMAIN, Project, Role, RoleAssignment, User
+from backends.login import as_reader, caller_of
+from backends.place import check_host, open_store, settings_of, store_url
+from backends.records.host import CloudRecord
 from backends.records.store import Store
-from backends.settings import DEFAULT_CLOUD, Settings, check_cloud_name
-from backends.traits import datapath, domain_type
+from backends.settings import Settings
 
 if TYPE_CHECKING:
     from backends.plan.plan import Plan
@@ -60,16 +55,7 @@ if TYPE_CHECKING:
     from backends.services.volume_group import VolumeGroups
     from backends.services.volume_type import VolumeTypes
 
-__all__ = [
-    "RUN_ROOT",
-    "STATE_ROOT",
-    "Access",
-    "Cloud",
-    "bridge_name",
-    "open_store",
-    "settings_of",
-    "store_url",
-]
+__all__ = ["Access", "Cloud"]
 
 
 class Cloud:
@@ -98,15 +84,15 @@ class Cloud:
                     raise Refused(
                         "cloud.missing", f"no cloud {access.cloud} here; run `quarterdeck init`"
                     )
-                _check_host(session, access)
-                caller = _caller(session, access)
+                check_host(session, access)
+                caller = caller_of(session, access)
             refused.pop_all()
         read_only = access.read_only or not caller.writes
         if read_only and not store.read_only:
             # The reader role gets the same three locks as --read-only.
             store.close()
             store = Store(store_url(access), read_only=True)
-            caller = _as_reader(caller)
+            caller = as_reader(caller)
         settings = settings_of(access, record)
         machine = Machine(settings, LocalHost(settings.host, read_only=read_only))
         return cls(Context(store, machine, caller), record)
@@ -317,179 +303,3 @@ class Cloud:
         """Close store and connections."""
         self.context.machine.close()
         self.context.store.close()
-
-
-def store_url(access: Access) -> str:
-    """The URL or path of a cloud's store."""
-    return access.store or str(access.state_root / check_cloud_name(access.cloud) / "store.db")
-
-
-def open_store(access: Access) -> Store:
-    """The store of a cloud that is there, its schema up to date.
-
-    Raises Refused `store.missing` before anything is made.
-    """
-    url = store_url(access)
-    if not access.store and not Path(url).exists():
-        raise Refused("cloud.missing", f"no cloud {access.cloud} here; run `quarterdeck init`")
-    if not access.store and not os.access(url, os.R_OK):
-        raise Refused("store.forbidden", f"{url} is root's alone; run as root or with sudo")
-    with ExitStack() as refused:
-        store = refused.enter_context(closing(Store(url, read_only=access.read_only)))
-        store.prepare()
-        refused.pop_all()
-    return store
-
-
-def bridge_name(cloud: str, *, plain: bool = True) -> str:
-    """`br-int` for the default cloud; others add 4 hex digits of their name's digest.
-
-    Not `plain` adds them for the default cloud too.
-    """
-    if plain and cloud == DEFAULT_CLOUD:
-        return "br-int"
-    return f"br-int-{hashlib.sha256(cloud.encode()).hexdigest()[:4]}"
-
-
-def host_name(access: Access) -> str:
-    """What this machine is called in the store."""
-    return access.host or os.uname().nodename
-
-
-def _check_host(session: Session, access: Access) -> None:
-    """Raises Refused `host.unknown` on a machine that is none of the cloud's several hosts."""
-    names = session.exec(select(HostRecord.name)).all()
-    here = host_name(access)
-    if len(names) > 1 and here not in names:
-        raise Refused(
-            "host.unknown",
-            f"this machine ({here}) is no host of cloud {access.cloud}; `quarterdeck init` with"
-            " the same store makes it one",
-        )
-
-
-def settings_of(access: Access, record: CloudRecord) -> Settings:
-    """The cloud's settings on this host."""
-    return Settings(
-        cloud=record.name,
-        state=access.state_root / record.name,
-        run=access.run_root / record.name,
-        host=host_name(access),
-        bridge=record.bridge,
-        domain_type=domain_type(),
-        datapath=datapath(),
-        volume_group=record.volume_group,
-        zone_slot=usual_slot(record.name) if record.zone_slot is None else record.zone_slot,
-        ovs_run=access.ovs_run,
-    )
-
-
-def _caller(session: Session, access: Access) -> Caller:
-    if access.user is None:
-        if os.geteuid() != 0:
-            raise Refused("caller.unknown", "say who you are: OS_USERNAME, OS_PROJECT_NAME")
-        mine = select(User).where(User.name == "admin", User.domain_id == DEFAULT_DOMAIN)
-        user = session.exec(mine).first()
-        project = _project(session, access.project or "admin", access.project_domain)
-        return Caller(
-            user="admin",
-            user_id=user.id if user else None,
-            project_id=project.id,
-            role=Role.ADMIN,
-            admin=True,
-            read_only=access.read_only,
-        )
-    return _user_caller(session, access, access.user)
-
-
-def _user_caller(session: Session, access: Access, name: str) -> Caller:
-    from backends.services.project import projects_of
-    from backends.services.user import verify_password
-
-    denied = Refused("caller.denied", f"{name}: wrong user, password or project")
-    domain = _domain(session, access.user_domain)
-    named = select(User).where(User.name == name, User.domain_id == domain)
-    user = session.exec(named).first()
-    if user is None or not user.enabled:
-        raise denied
-    # Root could read the store anyway, so root may act as anybody.
-    if (access.password is not None or os.geteuid() != 0) and not verify_password(
-        user.password_hash, access.password or ""
-    ):
-        raise denied
-    everywhere = session.exec(
-        select(RoleAssignment).where(
-            RoleAssignment.user_id == user.id,
-            RoleAssignment.project_id == None,  # noqa: E711
-            RoleAssignment.role == Role.ADMIN,
-        )
-    ).first()
-    allowed = projects_of(session, user.id)
-    ref = access.project or user.default_project_id or next(iter(sorted(allowed)), None)
-    if ref is None:
-        raise Refused("caller.no_project", f"{name} has no role in any project")
-    project = _project(session, ref, access.project_domain)
-    if project.id not in allowed and everywhere is None:
-        raise denied
-    return Caller(
-        user=user.name,
-        user_id=user.id,
-        project_id=project.id,
-        role=Role.ADMIN if everywhere else _role_in(session, user.id, project.id),
-        admin=everywhere is not None,
-        read_only=access.read_only,
-        uid=_machine_user(access),
-    )
-
-
-def _machine_user(access: Access) -> int:
-    """Whom this process opens files as for a user of the cloud.
-
-    Root may act as anybody, and stays root. Who gave a password is who became root by sudo, or
-    else nobody that the machine knows.
-    """
-    if os.geteuid() != 0 or access.password is None:
-        return os.geteuid()
-    by_sudo = os.environ.get("SUDO_UID", "")
-    return int(by_sudo) if by_sudo.isdecimal() and int(by_sudo) else NOBODY
-
-
-def _role_in(session: Session, user_id: str, project_id: str) -> Role:
-    from backends.services.project import roles_in
-
-    order = list(Role)
-    return max(roles_in(session, user_id, project_id), key=order.index)
-
-
-def _project(session: Session, ref: str, domain: str | None) -> Project:
-    named = select(Project).where(
-        Project.name == ref, Project.domain_id == _domain(session, domain)
-    )
-    found = session.get(Project, ref) or session.exec(named).first()
-    if found is None or found.absent:
-        where = f" in domain {domain}" if domain else ""
-        raise NotFound(
-            "project.not_found", f"no project {ref!a}{where}; see `quarterdeck project list`"
-        )
-    if not found.enabled:
-        raise Refused("project.disabled", f"project {found.name} is disabled")
-    return found
-
-
-def _domain(session: Session, ref: str | None) -> str:
-    """The id of a domain, by id or name; of the default one where none is said."""
-    from backends.services.project import require_domain
-
-    return require_domain(session, ref).id if ref else DEFAULT_DOMAIN
-
-
-def _as_reader(caller: Caller) -> Caller:
-    return Caller(
-        user=caller.user,
-        user_id=caller.user_id,
-        project_id=caller.project_id,
-        role=Role.READER,
-        admin=caller.admin,
-        read_only=True,
-        uid=caller.uid,
-    )

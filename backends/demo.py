@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from backends.cloud import Access, Cloud
+from backends.access import Access
+from backends.cloud import Cloud
 from backends.errors import NotFound, Refused
 from backends.init import init
 from backends.lab.image import RAM, build

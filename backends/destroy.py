@@ -8,11 +8,12 @@ from pathlib import Path
 
 from sqlmodel import select
 
-from backends.cloud import Access, settings_of, store_url
+from backends.access import Access
 from backends.drivers.machine import Machine
 from backends.drivers.step import Step
 from backends.errors import QuarterdeckError, Refused
 from backends.hosts import LocalHost
+from backends.place import settings_of, store_url
 from backends.plan.orphans import Orphan, orphans
 from backends.records.host import CloudRecord
 from backends.records.store import Store, is_path

@@ -8,13 +8,15 @@ from pathlib import Path
 
 from sqlmodel import Session, select
 
-from backends.cloud import Access, Cloud, bridge_name, host_name, store_url
+from backends.access import Access
+from backends.cloud import Cloud
 from backends.context import Change
 from backends.drivers.ovs.facts import CLOUD
 from backends.drivers.ovs.ovsdb import Ovsdb
 from backends.drivers.ovs.tables import read_all
 from backends.errors import Refused
 from backends.join import join
+from backends.place import bridge_name, host_name, store_url
 from backends.records.flavor import Flavor
 from backends.records.host import CloudRecord, HostRecord
 from backends.records.identity import DEFAULT_DOMAIN, Domain, Project, Role, RoleAssignment, User

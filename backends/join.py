@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from sqlmodel import Session, select
 
-from backends.cloud import Access, settings_of
+from backends.access import Access
 from backends.drivers.ovs.facts import CLOUD
 from backends.drivers.ovs.ovsdb import Ovsdb
 from backends.drivers.ovs.tables import read_all
 from backends.errors import Refused
+from backends.place import settings_of
 from backends.records.host import CloudRecord, HostRecord
 from backends.records.network import LocalVlan, Network
 from backends.services.network import free_vlan

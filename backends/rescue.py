@@ -6,11 +6,13 @@ from pathlib import Path
 
 from sqlmodel import Session, select
 
-from backends.cloud import Access, Cloud, bridge_name, settings_of, store_url
+from backends.access import Access
+from backends.cloud import Cloud
 from backends.drivers.facts import Facts
 from backends.drivers.machine import Machine
 from backends.errors import Refused
 from backends.hosts import LocalHost
+from backends.place import bridge_name, settings_of, store_url
 from backends.records.host import CloudRecord, HostRecord
 from backends.records.identity import DEFAULT_DOMAIN, Domain, Project, Role, RoleAssignment, User
 from backends.records.store import Store, is_path

@@ -17,7 +17,7 @@ def main(state: Path, run_root: Path) -> int:
         import recorded
         from sqlmodel import select
 
-        from backends.cloud import store_url
+        from backends.place import store_url
         from backends.records.identity import User
         from backends.records.store import Store
 

@@ -11,11 +11,12 @@ from sqlmodel import Session
 
 from backends.access import Access
 from backends.caller import Caller
-from backends.cloud import Cloud, open_store, settings_of, store_url
+from backends.cloud import Cloud
 from backends.context import Change, Context
 from backends.drivers.machine import Machine
 from backends.hosts import LocalHost
 from backends.init import add_cloud
+from backends.place import open_store, settings_of, store_url
 from backends.records.flavor import Flavor
 from backends.records.host import CloudRecord
 from backends.records.identity import Project, Role, User

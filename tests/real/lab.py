@@ -17,7 +17,8 @@ from typing import TYPE_CHECKING, Any
 import psutil
 from sqlmodel import Session, SQLModel, select
 
-from backends.cloud import Access, Cloud
+from backends.access import Access
+from backends.cloud import Cloud
 from backends.destroy import destroy
 from backends.drivers.ovs.facts import CLOUD
 from backends.init import init
