@@ -19,7 +19,7 @@ from backends.errors import MachineFailed, Refused
 # that is only busy is given time.
 CONNECT = 5.0
 GREETING = 20.0
-SILENCE = 10.0
+SILENCE = 20.0
 RETRY = 3.0
 # sshd takes ten sessions on a connection by default (sshd_config(5), MaxSessions).
 SESSIONS = 8

@@ -9,13 +9,13 @@ from contextlib import closing
 from pathlib import Path
 
 from backends.drivers.step import Progress
+from backends.drivers.volumes import sparse
 from backends.errors import MachineFailed
 from backends.hosts import Host, LocalHost
 from backends.hosts.local import disk_error
 
 CHUNK = 4 << 20
 _ZEROS = bytes(CHUNK)
-_HOURS = 6 * 3600.0
 
 
 def copy(
@@ -28,9 +28,7 @@ def copy(
     `disk.*`, what `progress` raises.
     """
     if not isinstance(host, LocalHost):
-        how = "conv=fsync,notrunc,sparse" if hollow else "conv=fsync,notrunc"
-        argv = ["dd", f"if={source}", f"of={target}", f"bs={CHUNK}", how]
-        host.run(argv, timeout=_HOURS)
+        _copy_there(host, source, target, hollow=hollow)
         return
     if not _is_device(source) and not _is_device(target) and _reflink(host, source, target):
         return
@@ -109,6 +107,16 @@ class Disk:
             if error.errno == errno.EINVAL:
                 return offset
             raise
+
+
+def _copy_there(host: Host, source: Path, target: Path, *, hollow: bool) -> None:
+    argv = ["dd", f"if={source}", f"of={target}", f"bs={CHUNK}"]
+    if hollow:
+        end = sparse.end_of(host, source, sparse.size_of(host, source))
+        argv += [f"count={-(-end // CHUNK)}", "conv=fsync,notrunc,sparse"]
+    else:
+        argv.append("conv=fsync,notrunc")
+    host.run([*argv, *sparse.past_cache(source, target)], timeout=sparse.HOURS)
 
 
 def is_zero(data: bytes) -> bool:

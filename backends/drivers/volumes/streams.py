@@ -2,26 +2,20 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing
 from itertools import chain, groupby
 from pathlib import Path
 
 from backends.drivers.step import Progress
+from backends.drivers.volumes import sparse
 from backends.drivers.volumes.copying import CHUNK, Disk, copy, is_zero
 from backends.errors import MachineFailed
 from backends.hosts import Host, LocalHost
-from backends.hosts.local import command_error, disk_error
+from backends.hosts.local import disk_error
 from backends.hosts.ssh import SshHost
 
-_HOURS = 6 * 3600.0
 _ZEROS = bytes(CHUNK)
-# As much is looked through at once: in between one hears that nobody wants it any more.
-_SPAN = 16 << 30
-_SECTOR = 512
-_THIN = re.compile(r"^\d+ \d+ thin (\d+) (\d+|-)$", re.MULTILINE)
-_DIFFERENT = re.compile(r" differ: (?:byte|char) (\d+),")
 
 # Called with an offset and the bytes there: every piece in order, of `CHUNK` bytes but the last.
 Take = Callable[[int, bytes], None]
@@ -48,7 +42,8 @@ def write(host: Host, path: Path, pieces: Iterable[bytes], *, hollow: bool) -> N
     if isinstance(host, SshHost):
         for offset, run in _runs(pieces) if hollow else ((0, pieces),):
             argv = ["dd", f"of={path}", f"bs={CHUNK}", f"seek={offset}", "iflag=fullblock"]
-            host.pour([*argv, "conv=notrunc,fsync", "status=none"], _HOURS, run)
+            argv += ["conv=notrunc,fsync", "status=none", *sparse.past_cache(None, path)]
+            host.pour(argv, sparse.HOURS, run)
         return
     offset = 0
     with closing(_open(path, writes=True)) as disk:
@@ -107,10 +102,12 @@ def _told(disk: Disk, progress: Progress) -> Iterator[bytes]:
 
 def _read_far(host: SshHost, path: Path, take: Take) -> int:
     """The host there looks for the data itself: of what is all zeros no byte travels."""
-    size, offset = _size_there(host, path), 0
-    end = min(size, _mapped_there(host, path, size))
+    size, offset = sparse.size_of(host, path), 0
+    end = sparse.end_of(host, path, size)
     while offset < size:
-        data = _data_there(host, path, offset, end) // CHUNK * CHUNK if offset < end else size
+        data = size
+        if offset < end:
+            data = sparse.data_after(host, path, offset, end) // CHUNK * CHUNK
         while offset < min(data, size):
             length = min(CHUNK, size - offset)
             take(offset, _ZEROS[:length])
@@ -118,38 +115,6 @@ def _read_far(host: SshHost, path: Path, take: Take) -> int:
         if offset < size:
             offset = _read_run(host, path, offset, take)
     return size
-
-
-def _size_there(host: SshHost, path: Path) -> int:
-    done = host.run(["blockdev", "--getsize64", str(path)], reads=True, check=False)
-    if done.status != 0:
-        done = host.run(["stat", "--dereference", "--format=%s", str(path)], reads=True)
-    return int(done.stdout)
-
-
-def _mapped_there(host: SshHost, path: Path, size: int) -> int:
-    """Where the last block ends that a thin volume was ever given; the size of anything else.
-
-    Its status has the sectors it takes and the last of them (the kernel's thin-provisioning.rst).
-    """
-    done = host.run(["dmsetup", "status", str(path)], reads=True, check=False)
-    found = _THIN.search(done.stdout) if done.status == 0 else None
-    if found is None:
-        return size
-    return 0 if found.group(1) == "0" else (int(found.group(2)) + 1) * _SECTOR
-
-
-def _data_there(host: SshHost, path: Path, offset: int, end: int) -> int:
-    """Where the next byte that is not zero lies, or how far there is none (cmp(1))."""
-    length = min(_SPAN, end - offset)
-    skip = f"--ignore-initial={offset}:0"
-    argv = ["cmp", skip, f"--bytes={length}", str(path), "/dev/zero"]
-    done = host.run(argv, reads=True, check=False, timeout=_HOURS)
-    if done.status == 0:
-        return offset + length
-    if (found := _DIFFERENT.search(done.stdout)) is None:
-        raise command_error("cmp", done)
-    return offset + int(found.group(1)) - 1
 
 
 def _read_run(host: SshHost, path: Path, offset: int, take: Take) -> int:
@@ -171,8 +136,9 @@ def _read_run(host: SshHost, path: Path, offset: int, take: Take) -> int:
                 raise _Hollow
 
     argv = ["dd", f"if={path}", f"bs={CHUNK}", f"skip={offset // CHUNK}", "status=none"]
+    argv += sparse.past_cache(path, None)
     try:
-        host.pour(argv, _HOURS, (), sink)
+        host.pour(argv, sparse.HOURS, (), sink)
     except _Hollow:
         return offset
     if waiting:
