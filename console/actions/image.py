@@ -1,0 +1,23 @@
+"""Images."""
+
+from __future__ import annotations
+
+from console.actions.action import form, verb, view
+
+form("image.create", "c", "Create", "create")
+form("image.rename", "e", "Rename", "rename")
+view("image.tree", "t", "Tree", "show_tree")
+verb("image.verify", "v", "Verify", lambda cloud, ids: cloud.images.verify(ids[0]), hint=True)
+form("image.convert", "f", "Convert", "convert", hint=False)
+form("image.repair", "r", "Repair", "repair", hint=False)
+form("image.save", "w", "Save to file", "save", hint=False)
+form("image.active", "a", "Deactivate", "switch_active", hint=False)
+form("image.cancel", "x", "Cancel", "cancel_work", hint=False)
+verb(
+    "image.delete",
+    "ctrl+d",
+    "Delete",
+    lambda cloud, ids: cloud.images.delete(ids[0]),
+    dangerous=True,
+    hint=True,
+)

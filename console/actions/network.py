@@ -1,0 +1,88 @@
+"""Networks with their subnets and ports, pools of subnets, limits, trunks and the topology."""
+
+from __future__ import annotations
+
+from console.actions.action import form, verb, view
+
+form("network.create", "c", "Create", "create")
+form("network.subnet", "n", "Subnet", "create_subnet")
+form("network.edit", "e", "Change", "edit", hint=False)
+view("network.subnets", "s", "Subnets", "subnets")
+view("network.routers", "r", "Routers", "routers")
+view("network.floating_ips", "f", "Floating", "floating_ips")
+view("network.groups", "u", "Groups", "security_groups")
+view("network.pools", "p", "Pools", "subnet_pools", hint=False)
+view("network.qos", "l", "Limits", "qos_policies", hint=False)
+view("network.trunks", "t", "Trunks", "trunks", hint=False)
+verb(
+    "network.delete",
+    "ctrl+d",
+    "Delete",
+    lambda cloud, ids: cloud.networks.delete(ids[0]),
+    dangerous=True,
+    hint=True,
+)
+
+form("subnet.create", "c", "Create", "create")
+form("subnet.edit", "e", "Change", "edit")
+verb(
+    "subnet.delete",
+    "ctrl+d",
+    "Delete",
+    lambda cloud, ids: cloud.networks.delete_subnet(ids[0]),
+    dangerous=True,
+    hint=True,
+)
+
+form("port.create", "c", "Create", "create")
+form("port.edit", "e", "Change", "edit")
+verb(
+    "port.delete",
+    "ctrl+d",
+    "Delete",
+    lambda cloud, ids: cloud.ports.delete(ids[0]),
+    dangerous=True,
+    hint=True,
+)
+
+form("subnet_pool.create", "c", "Create", "create")
+form("subnet_pool.edit", "e", "Change", "edit")
+form("subnet_pool.subnet", "n", "Subnet", "subnet")
+verb(
+    "subnet_pool.delete",
+    "ctrl+d",
+    "Delete",
+    lambda cloud, ids: cloud.subnet_pools.delete(ids[0]),
+    dangerous=True,
+    hint=True,
+)
+
+form("qos.create", "c", "Create", "create")
+form("qos.edit", "e", "Change", "edit")
+verb(
+    "qos.delete",
+    "ctrl+d",
+    "Delete",
+    lambda cloud, ids: cloud.qos.delete(ids[0]),
+    dangerous=True,
+    hint=True,
+)
+
+form("trunk.create", "c", "Create", "create")
+form("trunk.edit", "e", "Change", "edit")
+form("trunk.subport", "n", "Add subport", "add_subport")
+verb(
+    "trunk.delete",
+    "ctrl+d",
+    "Delete",
+    lambda cloud, ids: cloud.trunks.delete(ids[0]),
+    dangerous=True,
+    hint=True,
+)
+
+form("subport.add", "c", "Add", "add")
+form("subport.remove", "ctrl+d", "Remove", "remove_selected")
+
+view("topology.ports", "o", "Ports", "ports")
+view("topology.zoom", "z", "Zoom", "zoom")
+view("topology.export", "w", "Export", "export")
