@@ -281,7 +281,7 @@ class Context:
         if started is not None:
             started(journal.operation.id)
         try:
-            self.converger.converge(change.units, journal, keep_going=keep_going)
+            self.converger.converge(change.units, journal, keep_going=keep_going, fresh=change.made)
         except QuarterdeckError as error:
             if change.revert is None or isinstance(error, HalfDone):
                 self._give_up(journal, change.units, change.made, error)

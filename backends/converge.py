@@ -47,14 +47,20 @@ class Converger:
         return plan_all(records, self._facts(records, units), self.settings, units)
 
     def converge(
-        self, units: Collection[Unit], journal: Journal, *, keep_going: bool = False
+        self,
+        units: Collection[Unit],
+        journal: Journal,
+        *,
+        keep_going: bool = False,
+        fresh: Collection[Unit] = (),
     ) -> None:
         """Bring the units in order, each under its lock.
 
-        A verb stops at the first error. A repair (`keep_going`) does what it can of the other units
-        and raises the error at the end. Raises the first error a step raised, MachineFailed with a
-        problem's code where one stands in the way, MachineFailed `unit.busy` when another process
-        holds a unit for too long.
+        `fresh` are units of this operation's own making: what is to be made of them is not there
+        yet. A verb stops at the first error. A repair (`keep_going`) does what it can of the other
+        units and raises the error at the end. Raises the first error a step raised, MachineFailed
+        with a problem's code where one stands in the way, MachineFailed `unit.busy` when another
+        process holds a unit for too long.
         """
         with self.store.read() as session:
             # The firewall hangs on everything, but its place is known without a look at it.
@@ -66,7 +72,7 @@ class Converger:
         for unit in ordered:
             try:
                 with self._held(unit):
-                    self._converge_unit(unit, journal)
+                    self._converge_unit(unit, journal, fresh=unit in fresh)
             except Cancelled:
                 raise
             except QuarterdeckError as error:
@@ -87,12 +93,15 @@ class Converger:
         finally:
             lock.release()
 
-    def _converge_unit(self, unit: Unit, journal: Journal) -> None:
+    def _converge_unit(self, unit: Unit, journal: Journal, *, fresh: bool) -> None:
         # What a record learns can bring steps of its own: an image's label has its checksum.
-        for _ in range(_PASSES):
+        for number in range(_PASSES):
             with self.store.read() as session:
                 records = snapshot.read(session, self.settings.host, [unit])
-            planned = plan_unit(unit, records, self._facts(records, [unit]), self.settings)
+            # Nothing can have an id that was not there a moment ago; its step finds out if so.
+            unseen = fresh and not number and unit.kind is Kind.VOLUME
+            facts = Facts() if unseen else self._facts(records, [unit])
+            planned = plan_unit(unit, records, facts, self.settings)
             if planned is None:
                 return
             named = names(records) if planned.steps else {}
@@ -103,7 +112,7 @@ class Converger:
                     settle(session, planned, self.machine)
             for problem in planned.problems:
                 raise MachineFailed(problem.code, problem.text)
-            if not planned.settles:
+            if planned.final or not planned.settles:
                 return
 
     def _apply(self, unit: Unit, step: Step, journal: Journal, text: str) -> None:

@@ -7,8 +7,8 @@ import sys
 
 from backends.errors import QuarterdeckError
 
-NAMES = ("create", "imports", "listing", "command", "plan", "screen", "connections", "flows",
-         "groups", "traffic", "kernel", "storage")  # fmt: skip
+NAMES = ("create", "imports", "filling", "listing", "command", "plan", "screen", "connections",
+         "flows", "groups", "traffic", "kernel", "storage")  # fmt: skip
 
 
 def main(names: list[str]) -> int:

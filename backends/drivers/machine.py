@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from backends.drivers.qemu_img.driver import QemuImgDriver
     from backends.drivers.volumes.backend import Moment
     from backends.drivers.volumes.driver import VolumeDriver
+    from backends.drivers.volumes.facts import Storage
     from backends.drivers.volumes.pool import Pool
 
 LabelKeys = Collection[tuple[str, str]]
@@ -151,8 +152,7 @@ class Machine:
         routers = {id_ for kind, id_ in labels if kind == "router"} | self._plugged_routers(ovs)
         homes = [router_namespace(id_) for id_ in routers]
         namespaces = self.namespaces.facts([*map(dhcp_namespace, networks), *homes])
-        pools = _pools(labels)
-        away = self.volumes.errors(pools)
+        storage = self._storage(_pools(labels), None, snapshots=True)
         return Facts(
             ovs=ovs,
             namespaces=namespaces,
@@ -164,10 +164,10 @@ class Machine:
             labels=labels,
             images=self.qemu_img.images(None),
             files=self.qemu_img.files(None),
-            volumes=self.volumes.facts(None, pools, away),
-            snapshots=self.volumes.snapshots(pools, away),
+            volumes=storage.volumes,
+            snapshots=storage.snapshots,
             backups=self.volumes.whole_backups(_labels(labels, "backup")),
-            pools=away,
+            pools=storage.away,
             domains=self.libvirt.facts(None),
         )
 
@@ -217,19 +217,23 @@ class Machine:
     def _look_at_volumes(
         self, ids: Mapping[Kind, Collection[str]], labels: Labels
     ) -> dict[str, object]:
-        facts: dict[str, object] = {}
-        pools = _pools(labels)
-        if pools:
-            facts["pools"] = away = self.volumes.errors(pools)
-        else:
-            away = {}
-        if volumes := ids[Kind.VOLUME]:
-            facts["volumes"] = self.volumes.facts(volumes, pools, away)
-        if ids[Kind.SNAPSHOT]:
-            facts["snapshots"] = self.volumes.snapshots(pools, away)
+        kinds = (Kind.VOLUME, Kind.SNAPSHOT, Kind.BACKUP)
+        if not any(ids[kind] for kind in kinds):
+            return {}
+        found = self._storage(_pools(labels), ids[Kind.VOLUME], snapshots=bool(ids[Kind.SNAPSHOT]))
+        facts: dict[str, object] = {
+            "volumes": found.volumes, "snapshots": found.snapshots, "pools": found.away
+        }  # fmt: skip
         if ids[Kind.BACKUP]:
             facts["backups"] = self.volumes.whole_backups(_labels(labels, "backup"))
         return facts
+
+    def _storage(
+        self, pools: Collection[Pool], ids: Collection[str] | None, *, snapshots: bool
+    ) -> Storage:
+        from backends.drivers.volumes.backend import Look
+
+        return self.volumes.look(pools, Look(ids, snapshots))
 
     def _plugged_routers(self, ovs: OvsFacts) -> set[str]:
         """The routers that have interfaces, also where a label or a folder is lost."""

@@ -34,7 +34,8 @@ class UnitPlan:
     """The steps of one unit.
 
     `removes` says that its record wants it gone; `settles` that the record has yet to learn what
-    the machine is (made, imported, detached), also when no step is left.
+    the machine is (made, imported, detached), also when no step is left; `final` that nothing is
+    left to do once it has, so that nobody need look.
     """
 
     unit: Unit
@@ -42,6 +43,7 @@ class UnitPlan:
     problems: tuple[Problem, ...] = ()
     removes: bool = False
     settles: bool = False
+    final: bool = False
 
     def __bool__(self) -> bool:
         return bool(self.steps or self.problems or self.removes or self.settles)

@@ -42,13 +42,14 @@ def source_of(volume: Volume, records: Records, settings: Settings) -> Source:
     if kind == "image":
         return Source(kind, id_, format=QEMU_NAMES[records.images[id_].disk_format])
     if kind == "snapshot":
-        origin = records.volumes[records.snapshots[id_].volume_id]
-        return Source(kind, id_, pool_named(origin.pool, records, settings))
+        snapshot = records.snapshots[id_]
+        pool = pool_named(records.volumes[snapshot.volume_id].pool, records, settings)
+        return Source(kind, id_, pool, size=bytes_of(snapshot))
     if kind == "volume":
         origin = records.volumes[id_]
         pool = pool_named(origin.pool, records, settings)
-        guests = guests_of(id_, records)
-        return Source(kind, id_, pool, guests=guests, halts=bool(origin.key_id))
+        guests, halts = guests_of(id_, records), bool(origin.key_id)
+        return Source(kind, id_, pool, guests=guests, halts=halts, size=bytes_of(origin))
     if kind == "backup":
         return Source(kind, id_, place=records.backups[id_].folder)
     return Source()

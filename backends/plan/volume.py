@@ -58,7 +58,7 @@ def _make(unit: Unit, volume: Volume, pool: Pool, records: Records, settings: Se
     source = storage.source_of(volume, records, settings)
     size, label = storage.bytes_of(volume), labels.volume(volume)
     create = CreateVolume(unit.id, pool, size, label, source, volume.key_id or "")
-    return UnitPlan(unit, (create,), settles=True)
+    return UnitPlan(unit, (create,), settles=True, final=not _is_offered(volume, pool, records))
 
 
 def _mend(volume: Volume, pool: Pool, fact: VolumeFact, records: Records) -> list[Step]:
@@ -66,12 +66,17 @@ def _mend(volume: Volume, pool: Pool, fact: VolumeFact, records: Records) -> lis
     size = storage.bytes_of(volume)
     if fact.size < size:
         steps.append(ExtendVolume(volume.id, pool, size))
-    if pool.host and (steps or not fact.offered):
+    if _is_offered(volume, pool, records) and (steps or not fact.offered):
         guests = storage.guests_of(volume.id, records)
         steps.append(OfferVolume(volume.id, pool, max(size, fact.size), guests))
     if fact.label != (label := labels.volume(volume)):
         steps.append(LabelVolume(volume.id, pool, label))
     return steps
+
+
+def _is_offered(volume: Volume, pool: Pool, records: Records) -> bool:
+    """Whether it is to have a target: as long as an instance has it. Until it goes it may have."""
+    return bool(pool.host and records.holders.get(volume.id))
 
 
 def _once(

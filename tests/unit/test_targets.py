@@ -96,7 +96,6 @@ def test_a_new_target_lets_nobody_in_until_the_end() -> None:
     targets(wire).export(TWO, Path("/dev/vg/two"), SECRET, "10.0.0.1")
     assert wire.asked == [
         f"new target --tid 8 --targetname {iqn('mine', TWO)}",
-        "delete logicalunit --tid 8 --lun 1",
         "new logicalunit --tid 8 --lun 1 --backing-store /dev/vg/two --bsoflags sync",
         f"delete account --user {TWO}",
         f"new account --user {TWO} --password {SECRET}",

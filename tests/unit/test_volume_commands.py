@@ -29,6 +29,7 @@ from backends.settings import Settings
 ID = "6b0a4a6e-5c3c-4d61-9d0f-0d1f4c7f2a11"
 OTHER = "d2b7a1ce-95a3-4ce3-8f39-5b33e3f8a0a7"
 SNAPSHOT = "1c0f7a52-0b0e-4c53-a1f0-9a3c2b6d7e88"
+SECOND = "2c0f7a52-0b0e-4c53-a1f0-9a3c2b6d7e88"
 GIB = 1 << 30
 THICK = Pool("thick", "lvm", "vg")
 THIN = Pool("thin", "lvm-thin", "vg/pool")
@@ -48,8 +49,11 @@ class Group(LocalHost):
             if argv[0] == "lvcreate":
                 self._learn(argv)
             return Output(0, "", "")
-        name = argv[-1].partition('lv_name="')[2].rstrip('"')
+        assert reads
+        name = argv[-1].partition("/")[2]
         found = [row for row in self.rows if name in ("", row["lv_name"])]
+        if name and not found:
+            return Output(5, "", f'  Failed to find logical volume "{argv[-1]}"')
         return Output(0, json.dumps({"report": [{"lv": found}]}), "")
 
     def exists(self, path: Path) -> bool:
@@ -105,9 +109,16 @@ SHOT = Shot(ID, SNAPSHOT, "{}")
             CreateVolume(ID, THIN, 2 * GIB, "{}", Source("snapshot", SNAPSHOT, THIN)), [],
             [
                 f"lvcreate --yes --snapshot --setactivationskip n --name volume-{ID} {OWN}"
-                f" --addtag qd.partial vg/snap-{SNAPSHOT}",
+                f" vg/snap-{SNAPSHOT}",
                 f"lvextend --yes --size {2 * GIB}b vg/volume-{ID}",
-                f"lvchange --deltag qd.partial vg/volume-{ID}",
+            ],
+            id="thin clone that is larger",
+        ),
+        pytest.param(
+            CreateVolume(ID, THIN, GIB, "{}", Source("volume", OTHER, THIN, size=GIB)), [],
+            [
+                f"lvcreate --yes --snapshot --setactivationskip n --name volume-{ID} {OWN}"
+                f" vg/volume-{OTHER}",
             ],
             id="thin clone",
         ),
@@ -130,8 +141,7 @@ SHOT = Shot(ID, SNAPSHOT, "{}")
             [
                 "hold still",
                 f"lvcreate --yes --snapshot --name snap-{SNAPSHOT} --chunksize 64k"
-                f" --extents 100%ORIGIN {SHOT_TAGS} --addtag qd.partial vg/volume-{ID}",
-                f"lvchange --deltag qd.partial vg/snap-{SNAPSHOT}",
+                f" --extents 100%ORIGIN {SHOT_TAGS} vg/volume-{ID}",
             ],
             id="thick snapshot",
         ),
@@ -140,11 +150,21 @@ SHOT = Shot(ID, SNAPSHOT, "{}")
             [
                 f"lvremove --yes vg/snap-{SNAPSHOT}",
                 "hold still",
-                f"lvcreate --yes --snapshot --name snap-{SNAPSHOT}"
-                f" {SHOT_TAGS} --addtag qd.partial vg/volume-{ID}",
-                f"lvchange --deltag qd.partial vg/snap-{SNAPSHOT}",
+                f"lvcreate --yes --snapshot --name snap-{SNAPSHOT} {SHOT_TAGS} vg/volume-{ID}",
             ],
             id="thin snapshot that was killed",
+        ),
+        pytest.param(
+            CreateSnapshots(THIN, (SHOT, Shot(OTHER, SECOND, "{}"))), [],
+            [
+                "hold still",
+                f"lvcreate --yes --snapshot --name snap-{SNAPSHOT}"
+                f" {SHOT_TAGS} --addtag qd.partial vg/volume-{ID}",
+                f"lvcreate --yes --snapshot --name snap-{SECOND}"
+                f" {SHOT_TAGS.replace(SNAPSHOT, SECOND)} --addtag qd.partial vg/volume-{OTHER}",
+                f"lvchange --deltag qd.partial vg/snap-{SNAPSHOT} vg/snap-{SECOND}",
+            ],
+            id="snapshots of one moment",
         ),
         pytest.param(
             RemoveSnapshot(SNAPSHOT, THICK), [row(f"snap-{SNAPSHOT}", SNAPSHOT)],

@@ -2,18 +2,50 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol
+from typing import Any, NamedTuple, Protocol, TypeVar
 
 from backends.drivers.step import Progress
 from backends.drivers.volumes.facts import PoolFact, SnapshotFact, VolumeFact
-from backends.drivers.volumes.steps import Shot
+from backends.drivers.volumes.steps import Shot, Source
 from backends.hosts import Host
 
 # Writes a new volume's content to a path on the pool's host, which is of its size and empty.
 Fill = Callable[[Path, Progress], None]
+T = TypeVar("T")
+
+
+class Contents(NamedTuple):
+    """What a look found in a pool."""
+
+    volumes: Sequence[VolumeFact]
+    snapshots: Sequence[SnapshotFact] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """One look at pools: at the volumes of these ids or at all, and at all snapshots or at none.
+
+    What is read for one pool is kept for those that lie together with it, as long as the look.
+    """
+
+    ids: Collection[str] | None = None
+    snapshots: bool = False
+    _read: dict[Any, Any] = field(default_factory=dict)
+
+    def wants(self, volume_id: str) -> bool:
+        """Whether it is at this volume."""
+        return self.ids is None or volume_id in self.ids
+
+    def once(self, what: object, read: Callable[[], T]) -> T:
+        """What `read` gives, which is asked but once."""
+        if what not in self._read:
+            self._read[what] = read()
+        found: T = self._read[what]
+        return found
 
 
 class Moment(Protocol):
@@ -42,7 +74,7 @@ class Backend(Protocol):
         """Make a volume of `size` bytes; with `fill` it is named only when that is done."""
         ...
 
-    def branch(self, volume_id: str, size: int, label: str, kind: str, source_id: str) -> bool:
+    def branch(self, volume_id: str, size: int, label: str, source: Source) -> bool:
         """Make a volume that shares the content of a `volume` or `snapshot` of this pool.
 
         False where the pool cannot; then it is created and filled.
@@ -85,12 +117,8 @@ class Backend(Protocol):
         """Where the pool's host can read a snapshot meanwhile."""
         ...
 
-    def facts(self, ids: Collection[str] | None) -> Iterator[VolumeFact]:
-        """The volumes: all, or those of `ids` that are there."""
-        ...
-
-    def snapshots(self) -> Iterator[SnapshotFact]:
-        """All snapshots."""
+    def look(self, look: Look) -> Contents:
+        """What is there of what the look wants. Raises MachineFailed where it cannot be told."""
         ...
 
     def leftovers(self) -> frozenset[str]:

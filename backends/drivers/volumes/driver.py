@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import ExitStack, nullcontext
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import TypeVar
 
 from backends.drivers.labels.names import check_id
 from backends.drivers.step import Progress, Step
 from backends.drivers.volumes import steps
-from backends.drivers.volumes.backend import Backend, Fill, Moment
+from backends.drivers.volumes.backend import Backend, Contents, Fill, Look, Moment
 from backends.drivers.volumes.backups import Backups
-from backends.drivers.volumes.facts import PoolFact, SnapshotFact, VolumeFact, backup_in
+from backends.drivers.volumes.facts import PoolFact, Storage, VolumeFact, backup_in
 from backends.drivers.volumes.files import FileVolumes
 from backends.drivers.volumes.filling import pour_image, seal
 from backends.drivers.volumes.keys import Keys
@@ -34,7 +33,7 @@ from backends.drivers.volumes.pool import (
 from backends.drivers.volumes.quiet import Quiet
 from backends.drivers.volumes.streams import carry, write
 from backends.drivers.volumes.targets import Targets, source_address
-from backends.errors import HalfDone, MachineFailed, QuarterdeckError, Refused
+from backends.errors import HalfDone, QuarterdeckError, Refused
 from backends.hosts import Host
 from backends.settings import Settings
 
@@ -43,9 +42,6 @@ from backends.settings import Settings
 Moments = Callable[[Collection[str], bool], Moment]
 # The host that a pool lies on.
 Hosts = Callable[[Pool], Host]
-# Pools that cannot be reached, by name.
-Away = dict[str, PoolFact]
-T = TypeVar("T")
 _DISCARD = 600.0
 
 
@@ -102,39 +98,32 @@ class VolumeDriver:
             case _:
                 self._snapshot(step, progress)
 
-    def facts(
-        self,
-        ids: Collection[str] | None = None,
-        pools: Iterable[Pool] = (),
-        away: Away | None = None,
-    ) -> Mapping[str, VolumeFact]:
-        """The volumes by id in the default pool and these: all, or those of `ids` that are there.
+    def look(self, pools: Iterable[Pool], look: Look) -> Storage:
+        """What the default pool and these hold, each of which is asked once.
 
-        What cannot be reached has none. `away` learns of such pools, and those that it knows of
-        are not asked again: who comes back in the middle of a look is away for all of it.
+        One that goes away keeps no other from being asked.
         """
-        found: dict[str, VolumeFact] = {}
-        for fact in self._ask(pools, lambda pool: self._facts_of(pool, ids), away):
-            first = found.get(fact.id)
-            found[fact.id] = replace(first, elsewhere=(*first.elsewhere, fact)) if first else fact
+        found = Storage()
+        for pool in self._all(pools):
+            try:
+                contents = self._contents(pool, look)
+            except QuarterdeckError as error:
+                if pool.can_be_away:
+                    found.away[pool.name] = PoolFact(pool.name, error=error.message)
+                elif error.code != "pool.missing":
+                    raise
+                continue
+            for fact in contents.volumes:
+                first = found.volumes.get(fact.id)
+                found.volumes[fact.id] = (
+                    replace(first, elsewhere=(*first.elsewhere, fact)) if first else fact
+                )
+            found.snapshots.update({fact.id: fact for fact in contents.snapshots})
         return found
 
-    def _facts_of(self, pool: Pool, ids: Collection[str] | None) -> list[VolumeFact]:
-        facts, offered = self.backend(pool).facts(ids), self._offered(pool)
-        return [replace(fact, offered=offered(fact)) if offered else fact for fact in facts]
-
-    def snapshots(
-        self, pools: Iterable[Pool] = (), away: Away | None = None
-    ) -> Mapping[str, SnapshotFact]:
-        """All snapshots by id in the default pool and these; `away` as for `facts`."""
-        found = self._ask(pools, lambda pool: self.backend(pool).snapshots(), away)
-        return {fact.id: fact for fact in found}
-
-    def errors(self, pools: Iterable[Pool] = ()) -> Away:
-        """Of those that can be away, the ones that are, by name."""
-        asked = [each for each in pools if each.can_be_away]
-        found = self.pool_facts(asked) if asked else {}
-        return {name: fact for name, fact in found.items() if fact.error}
+    def facts(self, ids: Collection[str] | None = None) -> Mapping[str, VolumeFact]:
+        """The default pool's volumes by id: all, or those of `ids` that are there."""
+        return self.look((), Look(ids)).volumes
 
     def whole_backups(self, labels: Iterable[str]) -> frozenset[str]:
         """Ids of the backups that these labels tell of and that are whole."""
@@ -143,22 +132,22 @@ class VolumeDriver:
             folder.name for folder in told if folder is not None and self.backups.is_whole(folder)
         )
 
-    def pool_facts(self, pools: Iterable[Pool] = ()) -> Mapping[str, PoolFact]:
-        """Capacity of the default pool and these by name, or why one cannot be reached."""
-        found = {}
-        for pool in self._all(pools):
-            try:
-                found[pool.name] = self.backend(pool).capacity()
-            except QuarterdeckError as error:
-                found[pool.name] = PoolFact(pool.name, error=error.message)
-        return found
+    def pool_facts(self, pools: Iterable[Pool]) -> Mapping[str, PoolFact]:
+        """Capacity of these pools by name, or why one cannot be reached."""
+        return {pool.name: self._capacity(pool) for pool in pools}
 
-    def leftovers(self, pools: Iterable[Pool] = ()) -> frozenset[str]:
-        """Ids of volumes that are not there, of which an interrupted step left something.
+    def _capacity(self, pool: Pool) -> PoolFact:
+        try:
+            return self.backend(pool).capacity()
+        except QuarterdeckError as error:
+            return PoolFact(pool.name, error=error.message)
+
+    def leftovers(self) -> frozenset[str]:
+        """Ids of volumes that are not in the default pool, of which a step left something there.
 
         RemoveVolume removes that too, and CreateVolume makes it whole.
         """
-        return frozenset(self._ask(pools, lambda pool: self.backend(pool).leftovers()))
+        return self.backend(default_pool(self._settings)).leftovers()
 
     def path(self, volume_id: str, pool: Pool) -> Path:
         """Where the pool's host finds the volume: a file or a block device."""
@@ -188,49 +177,28 @@ class VolumeDriver:
         named = {each.name: each for each in (default_pool(self._settings), *pools)}
         return list(named.values())
 
-    def _ask(
-        self, pools: Iterable[Pool], ask: Callable[[Pool], Iterable[T]], away: Away | None = None
-    ) -> Iterator[T]:
-        """What the pools say that answer; one that goes away keeps no other from being asked."""
-        known = self.errors(pools) if away is None else away
-        for pool in self._all(pools):
-            if not pool.can_be_away:
-                yield from ask(pool)
-            elif pool.name not in known:
-                try:
-                    said = list(ask(pool))
-                except QuarterdeckError as error:
-                    known[pool.name] = PoolFact(pool.name, error=error.message)
-                else:
-                    yield from said
+    def _contents(self, pool: Pool, look: Look) -> Contents:
+        contents = self.backend(pool).look(look)
+        if not pool.host or not contents.volumes:
+            return contents
+        targets = self._targets(pool)
+        found = look.once((targets.host, Targets), targets.known)
+        here = source_address(pool)
+        offered = [
+            replace(fact, offered=fact.id in found and found[fact.id].serves(here, fact.size))
+            for fact in contents.volumes
+        ]
+        return contents._replace(volumes=offered)
 
     def _targets(self, pool: Pool) -> Targets:
         return Targets(self._settings.cloud, self.backend(pool).host)
 
-    def _offered(self, pool: Pool) -> Callable[[VolumeFact], bool] | None:
-        """Tells of a storage host's volume whether this machine can reach it, whole."""
-        if not pool.host:
-            return None
-        try:
-            found = self._targets(pool).all()
-        except MachineFailed as error:
-            if error.code != "pool.target.down":
-                raise
-            # That nothing is offered says it, and offering it says why.
-            found = {}
-        here = source_address(pool)
-
-        def offered(fact: VolumeFact) -> bool:
-            target = found.get(fact.id)
-            return target is not None and here in target.addresses and target.holds(fact.size)
-
-        return offered
-
     def _offer(self, step: steps.OfferVolume) -> None:
         targets, device = self._targets(step.pool), self.path(step.id, step.pool)
         secret = self.keys.make(step.id)
-        targets.export(step.id, device, self.keys.read(secret.name), source_address(step.pool))
-        if not targets.all()[step.id].holds(step.size):
+        here = source_address(step.pool)
+        found = targets.export(step.id, device, self.keys.read(secret.name), here)
+        if found is not None and found.device == str(device) and not found.holds(step.size):
             with self._moments(step.guests, True).still():
                 targets.resize(step.id)
 
@@ -246,7 +214,7 @@ class VolumeDriver:
         if source.kind in ("volume", "snapshot") and source.pool == step.pool:
             halts = source.guests and step.pool.thin_pool
             with self._moments(source.guests, True).still() if halts else nullcontext():
-                if backend.branch(step.id, step.size, step.label, source.kind, source.id):
+                if backend.branch(step.id, step.size, step.label, source):
                     return
         fill = self._fill(step, backend)
         backend.create(step.id, step.size, step.label, fill, progress)

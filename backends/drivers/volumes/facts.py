@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from backends.settings import DEFAULT_POOL
@@ -58,6 +58,15 @@ class PoolFact:
     free: int = 0
     metadata: float = 0.0
     error: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Storage:
+    """What a look at pools found: volumes and snapshots by id, and by name what is out of reach."""
+
+    volumes: dict[str, VolumeFact] = field(default_factory=dict)
+    snapshots: dict[str, SnapshotFact] = field(default_factory=dict)
+    away: dict[str, PoolFact] = field(default_factory=dict)
 
 
 def backup_in(label: str) -> Path | None:

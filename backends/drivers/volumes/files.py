@@ -7,17 +7,17 @@ bytes. Nothing hangs on anything else, so nothing that is deleted takes another 
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
 from backends.drivers.labels.names import check_id, is_id
 from backends.drivers.step import Progress
-from backends.drivers.volumes.backend import Fill, Moment
+from backends.drivers.volumes.backend import Contents, Fill, Look, Moment
 from backends.drivers.volumes.copying import copy
 from backends.drivers.volumes.facts import PoolFact, SnapshotFact, VolumeFact
 from backends.drivers.volumes.pool import FILE
-from backends.drivers.volumes.steps import Shot
+from backends.drivers.volumes.steps import Shot, Source
 from backends.errors import MachineFailed
 from backends.hosts import Host, listing
 from backends.settings import DEFAULT_POOL
@@ -53,7 +53,7 @@ class FileVolumes:
             self.host.run(["sync", str(new)], timeout=600.0)
         self._publish(new, path, label)
 
-    def branch(self, volume_id: str, size: int, label: str, kind: str, source_id: str) -> bool:
+    def branch(self, volume_id: str, size: int, label: str, source: Source) -> bool:
         """A file shares its blocks by reflink, which a copy tries first."""
         return False
 
@@ -121,15 +121,20 @@ class FileVolumes:
         """Its file."""
         yield self._snapshot(snapshot_id)
 
-    def facts(self, ids: Collection[str] | None) -> Iterator[VolumeFact]:
-        """The volumes: all, or those of `ids` that are there."""
-        for name, size, label in self._labelled(self.folder, ids):
-            yield VolumeFact(name, self._driver, size, label, self._name)
-
-    def snapshots(self) -> Iterator[SnapshotFact]:
-        """All snapshots; which volume one is of stands in its label."""
-        for name, size, label in self._labelled(self.folder / _SNAPSHOTS, None):
-            yield SnapshotFact(name, volume_in(label), self._driver, size, label, self._name)
+    def look(self, look: Look) -> Contents:
+        """By the files' names; which volume a snapshot is of stands in its label."""
+        volumes = [
+            VolumeFact(name, self._driver, size, label, self._name)
+            for name, size, label in self._labelled(self.folder, look.wants)
+        ]
+        if not look.snapshots:
+            return Contents(volumes)
+        found = self._labelled(self.folder / _SNAPSHOTS, lambda name: True)
+        snapshots = [
+            SnapshotFact(name, volume_in(label), self._driver, size, label, self._name)
+            for name, size, label in found
+        ]
+        return Contents(volumes, snapshots)
 
     def leftovers(self) -> frozenset[str]:
         """Ids of which an interrupted creation left a label or a nameless file."""
@@ -152,12 +157,12 @@ class FileVolumes:
         return PoolFact(self._name, int(size), int(free))
 
     def _labelled(
-        self, folder: Path, ids: Collection[str] | None
+        self, folder: Path, wants: Callable[[str], bool]
     ) -> Iterator[tuple[str, int, str]]:
         if not self.host.exists(folder):
             return
         for name, size in listing.sizes(self.host, folder):
-            if is_id(name) and not name.endswith(_LABEL) and (ids is None or name in ids):
+            if is_id(name) and not name.endswith(_LABEL) and wants(name):
                 yield name, size, self.host.read_text(_label_of(folder / name)) or ""
 
     def _size(self, volume_id: str) -> int:

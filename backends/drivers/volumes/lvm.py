@@ -6,20 +6,20 @@ is never lost. One of a thin pool stands by itself.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
 from backends.drivers.labels.names import check_id
 from backends.drivers.step import Progress
 from backends.drivers.volumes import tags
-from backends.drivers.volumes.backend import Fill, Moment
+from backends.drivers.volumes.backend import Contents, Fill, Look, Moment
 from backends.drivers.volumes.copying import copy
 from backends.drivers.volumes.facts import PoolFact, SnapshotFact, VolumeFact
 from backends.drivers.volumes.files import volume_in
-from backends.drivers.volumes.lvm_commands import Lvm, Row
+from backends.drivers.volumes.lvm_commands import Lvm, Row, no_thin_pool
 from backends.drivers.volumes.pool import LVM, Pool
-from backends.drivers.volumes.steps import Shot
+from backends.drivers.volumes.steps import Shot, Source
 from backends.errors import MachineFailed, Refused
 from backends.hosts import Host
 
@@ -76,7 +76,7 @@ class LogicalVolumes:
             fill(self.path(volume_id), progress)
             self._finish(name)
 
-    def branch(self, volume_id: str, size: int, label: str, kind: str, source_id: str) -> bool:
+    def branch(self, volume_id: str, size: int, label: str, source: Source) -> bool:
         """A thin volume with another's or a snapshot's content, at once; False for a thick one."""
         if not self._pool.thin_pool:
             return False
@@ -87,11 +87,13 @@ class LogicalVolumes:
             self._lvm.run(
                 "lvcreate",
                 *("--yes", "--snapshot", "--setactivationskip", "n", "--name", name),
-                *_each("--addtag", [*owner, tags.PARTIAL]),
-                self._path(_name(kind, source_id)),
+                *_each("--addtag", owner),
+                self._path(_name(source.kind, source.id)),
             )
-        if found is None or found.is_partial:
+        # Its content is whole from the start; what dies before it is as large is grown later.
+        if found is not None or source.size < size:
             self.extend(volume_id, size)
+        if found is not None and found.is_partial:
             self._finish(name)
         return True
 
@@ -128,11 +130,13 @@ class LogicalVolumes:
         for name, each in zip(names, found, strict=True):
             if each is not None:
                 self._lvm.run("lvremove", "--yes", self._path(name))
+        # One is whole as soon as it is there.
+        partial = (tags.PARTIAL,) if len(shots) > 1 else ()
         with moment.still():
             for shot, name in zip(shots, names, strict=True):
-                self._take(shot, name)
-        for name in names:
-            self._finish(name)
+                self._take(shot, name, partial)
+        if partial:
+            self._finish(*names)
 
     def remove_snapshot(self, snapshot_id: str, progress: Progress) -> None:
         """Remove it; no volume hangs on it."""
@@ -164,27 +168,28 @@ class LogicalVolumes:
             self._lvm.run("lvchange", "--activate", "y", "--ignoreactivationskip", self._path(name))
         yield Path("/dev") / self._require_group() / name
 
-    def facts(self, ids: Collection[str] | None) -> Iterator[VolumeFact]:
-        """The volumes: all, or those of `ids` that are there."""
-        for row in self._rows(tags.VOLUME):
-            if not row.is_partial and (ids is None or row.owner.volume in ids):
-                yield VolumeFact(
-                    row.owner.volume, self._pool.driver, row.size, row.owner.label, self._pool.name
-                )
-
-    def snapshots(self) -> Iterator[SnapshotFact]:
-        """All snapshots."""
-        for row in self._rows(tags.SNAPSHOT):
-            if not row.is_partial:
-                owner = row.owner
-                yield SnapshotFact(
-                    owner.volume, volume_in(owner.label), self._pool.driver, row.size, owner.label,
-                    self._pool.name,
-                )  # fmt: skip
+    def look(self, look: Look) -> Contents:
+        """By their tags, of which one command tells for all pools of a group."""
+        if not self._pool.group:
+            return Contents(())
+        driver, pool = self._pool.driver, self._pool.name
+        rows = [row for row in self._rows(look) if not row.is_partial]
+        volumes = [
+            VolumeFact(row.owner.volume, driver, row.size, row.owner.label, pool)
+            for row in rows
+            if row.owner.kind == tags.VOLUME and look.wants(row.owner.volume)
+        ]
+        snapshots = [
+            SnapshotFact(row.owner.volume, volume_in(row.owner.label), driver, row.size,
+                         row.owner.label, pool)
+            for row in rows
+            if row.owner.kind == tags.SNAPSHOT
+        ]  # fmt: skip
+        return Contents(volumes, snapshots)
 
     def leftovers(self) -> frozenset[str]:
         """Ids of volumes that were not filled to their end."""
-        rows = self._rows(tags.VOLUME)
+        rows = [row for row in self._rows(Look()) if row.owner.kind == tags.VOLUME]
         return frozenset(row.owner.volume for row in rows if row.is_partial)
 
     def capacity(self) -> PoolFact:
@@ -198,19 +203,19 @@ class LogicalVolumes:
             return ("--virtualsize", f"{size}b", "--thinpool", self._pool.thin_pool)
         return ("--size", f"{size}b")
 
-    def _take(self, shot: Shot, name: str) -> None:
+    def _take(self, shot: Shot, name: str, partial: Sequence[str]) -> None:
         owner = tags.Owner(self._cloud, shot.snapshot_id, shot.label, tags.SNAPSHOT)
         room = () if self._pool.thin_pool else ("--chunksize", _PIECE, "--extents", "100%ORIGIN")
         self._lvm.run(
             "lvcreate",
             *("--yes", "--snapshot", "--name", name),
             *room,
-            *_each("--addtag", [*tags.write(owner), tags.PARTIAL]),
+            *_each("--addtag", [*tags.write(owner), *partial]),
             self._path(_name(tags.VOLUME, shot.volume_id)),
         )
 
-    def _finish(self, name: str) -> None:
-        self._lvm.run("lvchange", "--deltag", tags.PARTIAL, self._path(name))
+    def _finish(self, *names: str) -> None:
+        self._lvm.run("lvchange", "--deltag", tags.PARTIAL, *map(self._path, names))
 
     def _relabel(self, kind: str, id_: str, label: str) -> None:
         name = _name(kind, id_)
@@ -241,14 +246,12 @@ class LogicalVolumes:
             f"{self._path(name)} does not carry the label of cloud {self._cloud}; it is left alone",
         )
 
-    def _rows(self, kind: str) -> list[Row]:
-        if not self._pool.group:
-            return []
+    def _rows(self, look: Look) -> list[Row]:
+        names, rows = look.once((self.host, self._require_group()), self._lvm.all)
+        if (thin_pool := self._pool.thin_pool) and thin_pool not in names:
+            raise no_thin_pool(self._pool.group, thin_pool)
         return [
-            row
-            for row in self._lvm.rows()
-            if (row.owner.cloud, row.owner.kind) == (self._cloud, kind)
-            and row.thin_pool == self._pool.thin_pool
+            row for row in rows if row.owner.cloud == self._cloud and row.thin_pool == thin_pool
         ]
 
     def _path(self, name: str) -> str:

@@ -10,8 +10,12 @@ from backends.drivers.volumes import tags
 from backends.drivers.volumes.facts import PoolFact
 from backends.errors import MachineFailed
 from backends.hosts import Host
+from backends.hosts.local import command_error
 
 _UNITS = ("--reportformat", "json", "--units", "b", "--nosuffix")
+_OWNER = "lv_name,lv_size,lv_tags,pool_lv"
+# What LVM's commands say of a group and of a volume that is not there.
+_ABSENT = ('Volume group "{0}" not found', 'Failed to find logical volume "{1}"')
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,53 +42,65 @@ class Lvm:
         self._group = group
         self._arguments = tuple(arguments)
 
-    def run(self, command: str, *arguments: str, reads: bool = False) -> str:
-        """What the command prints."""
-        argv = [command, *self._arguments, *arguments]
-        return self._host.run(argv, reads=reads, timeout=60.0).stdout
+    def run(self, command: str, *arguments: str) -> None:
+        """Change something."""
+        self._host.run([command, *self._arguments, *arguments], timeout=60.0)
 
     def find(self, name: str) -> tuple[bool, Row | None]:
         """Whether there is a logical volume of this name, and it, where it has a label of ours."""
-        listed = self._list(f'vg_name="{self._group}" && lv_name="{name}"')
+        listed = self._report("lvs", _OWNER, f"{self._group}/{name}") or []
         rows = [row for row in map(_row, listed) if row is not None]
         return bool(listed), rows[0] if rows else None
 
-    def rows(self) -> list[Row]:
-        """The group's logical volumes with a label of ours."""
-        listed = self._list(f'vg_name="{self._group}" && tags={tags.OWN}')
-        return [row for row in map(_row, listed) if row is not None]
+    def all(self) -> tuple[frozenset[str], list[Row]]:
+        """The names of the group's logical volumes, and those that have a label of ours.
+
+        Raises MachineFailed `pool.missing`.
+        """
+        listed = self._report("lvs", _OWNER, self._group)
+        if listed is None:
+            raise self._missing()
+        names = frozenset(each["lv_name"] for each in listed)
+        return names, [row for row in map(_row, listed) if row is not None]
 
     def capacity(self, pool: str) -> PoolFact:
         """Of the group. Raises MachineFailed `pool.missing`."""
-        wanted = ("--options", "vg_size,vg_free", "--select", f'vg_name="{self._group}"')
-        rows = json.loads(self.run("vgs", *_UNITS, *wanted, reads=True))["report"][0]["vg"]
+        rows = self._report("vgs", "vg_size,vg_free", self._group)
         if not rows:
-            raise MachineFailed("pool.missing", f"there is no volume group {self._group}")
+            raise self._missing()
         return PoolFact(pool, int(rows[0]["vg_size"]), int(rows[0]["vg_free"]))
 
     def thin_capacity(self, pool: str, thin_pool: str) -> PoolFact:
         """Of a thin pool: what is written takes space, whatever was promised."""
-        wanted = (
-            *("--options", "lv_size,data_percent,metadata_percent"),
-            *("--select", f'vg_name="{self._group}" && lv_name="{thin_pool}"'),
-        )
-        rows = json.loads(self.run("lvs", *_UNITS, *wanted, reads=True))["report"][0]["lv"]
+        wanted = "lv_size,data_percent,metadata_percent"
+        rows = self._report("lvs", wanted, f"{self._group}/{thin_pool}")
         if not rows:
-            raise MachineFailed("pool.missing", f"there is no thin pool {self._group}/{thin_pool}")
+            raise no_thin_pool(self._group, thin_pool)
         size = int(rows[0]["lv_size"])
         used = float(rows[0]["data_percent"] or 0) / 100
         metadata = float(rows[0]["metadata_percent"] or 0) / 100
         return PoolFact(pool, size, int(size * (1 - used)), metadata)
 
-    def _list(self, selection: str) -> list[dict[str, str]]:
-        done = self.run(
-            "lvs",
-            *_UNITS,
-            *("--options", "lv_name,lv_size,lv_tags,pool_lv", "--select", selection),
-            reads=True,
-        )
-        rows: list[dict[str, str]] = json.loads(done)["report"][0]["lv"]
-        return rows
+    def _report(self, command: str, options: str, where: str) -> list[dict[str, str]] | None:
+        """What there is at a place alone, as to look at all of a host takes longer; None for no
+        such place."""
+        argv = [command, *self._arguments, *_UNITS, "--options", options, where]
+        done = self._host.run(argv, reads=True, timeout=60.0, check=False)
+        if done.status != 0:
+            if any(words.format(self._group, where) in done.stderr for words in _ABSENT):
+                return None
+            raise command_error(command, done)
+        (rows,) = json.loads(done.stdout)["report"][0].values()
+        found: list[dict[str, str]] = rows
+        return found
+
+    def _missing(self) -> MachineFailed:
+        return MachineFailed("pool.missing", f"there is no volume group {self._group}")
+
+
+def no_thin_pool(group: str, thin_pool: str) -> MachineFailed:
+    """The error for one that is not there."""
+    return MachineFailed("pool.missing", f"there is no thin pool {group}/{thin_pool}")
 
 
 def _row(values: Mapping[str, str]) -> Row | None:

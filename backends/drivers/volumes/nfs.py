@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Sequence
 
 from backends.drivers.step import Progress
-from backends.drivers.volumes.backend import Fill, Moment
-from backends.drivers.volumes.facts import PoolFact, SnapshotFact, VolumeFact
+from backends.drivers.volumes.backend import Contents, Fill, Look, Moment
+from backends.drivers.volumes.facts import PoolFact
 from backends.drivers.volumes.files import FileVolumes
 from backends.drivers.volumes.pool import NFS, Pool, folder_of
 from backends.drivers.volumes.steps import Shot
@@ -38,15 +38,10 @@ class NfsVolumes(FileVolumes):
         self._mount()
         super().snapshot(shots, moment, progress)
 
-    def facts(self, ids: Collection[str] | None) -> Iterator[VolumeFact]:
-        """As in a folder, on the mounted export."""
-        self._require()
-        return super().facts(ids)
-
-    def snapshots(self) -> Iterator[SnapshotFact]:
-        """As in a folder, on the mounted export."""
-        self._require()
-        return super().snapshots()
+    def look(self, look: Look) -> Contents:
+        """As in a folder, on the mounted export, of a server that answers."""
+        self.capacity()
+        return super().look(look)
 
     def capacity(self) -> PoolFact:
         """The export's. Raises MachineFailed `pool.unmounted`."""

@@ -11,8 +11,9 @@ from backends.drivers.volumes.pool import Pool
 class Source:
     """What a volume is filled from. `kind` is `image`, `snapshot`, `volume`, `backup` or empty.
 
-    `pool` is a snapshot's or a volume's; `format` an image's; `place` a backup's folder; `guests`
-    are the instances that have the volume attached, which have to halt where QEMU may not copy.
+    `pool` is a snapshot's or a volume's, `size` in bytes too, where it is known; `format` an
+    image's; `place` a backup's folder; `guests` are the instances that have the volume attached,
+    which have to halt where QEMU may not copy.
     """
 
     kind: str = ""
@@ -22,6 +23,7 @@ class Source:
     place: str = ""
     guests: tuple[str, ...] = ()
     halts: bool = False
+    size: int = 0
 
     @property
     def text(self) -> str:

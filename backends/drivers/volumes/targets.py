@@ -56,36 +56,44 @@ class Target:
         """Whether it offers as many bytes as its device has, as far as tgtd's rounding tells."""
         return abs(self.size * 1_000_000 - size) <= 1_000_000
 
+    def serves(self, address: str, size: int) -> bool:
+        """Whether who is at this address reaches all of a volume of this size."""
+        return address in self.addresses and self.holds(size)
+
 
 class Targets:
     """The targets of one cloud on a storage host."""
 
     def __init__(self, cloud: str, host: Host) -> None:
         self._cloud = cloud
-        self._host = host
+        self.host = host
 
     def all(self) -> Mapping[str, Target]:
         """By volume. Raises MachineFailed `pool.target.down` where no tgtd answers."""
-        text = self._tgt("show", "target", reads=True)
-        found = {}
-        prefix = f"{AUTHORITY}:{self._cloud}."
-        for head, body in _parts(_TARGET, text):
-            number, name = head.groups()
-            volume_id = name.removeprefix(prefix)
-            if name.startswith(prefix) and is_id(volume_id):
-                found[volume_id] = _target(int(number), body)
-        return found
+        return self._own(self._listing())
 
-    def export(self, volume_id: str, device: Path, secret: str, address: str) -> None:
+    def known(self) -> Mapping[str, Target]:
+        """By volume; none where no tgtd answers: to offer one says why."""
+        try:
+            return self.all()
+        except MachineFailed as error:
+            if error.code != "pool.target.down":
+                raise
+            return {}
+
+    def export(self, volume_id: str, device: Path, secret: str, address: str) -> Target | None:
         """Offer a device to whoever knows the volume's secret, at this address alone.
 
-        Done again, it puts right what is not.
+        Done again, it puts right what is not. Returns what there was, which may offer less than
+        its device has by now.
         """
-        found = self.all().get(volume_id)
-        number = found.number if found else self._new(volume_id)
+        listing = self._listing()
+        found = self._own(listing).get(volume_id)
+        number = found.number if found else self._new(volume_id, listing)
         target = ("--tid", str(number))
         if found is None or found.device != str(device):
-            self._drop_unit(number)
+            if found is not None and found.device:
+                self._drop_unit(number)
             self._add_unit(number, str(device))
         if found is None or volume_id not in found.users:
             self._forget_account(volume_id)
@@ -94,6 +102,7 @@ class Targets:
         # Last: before this nobody gets in.
         if found is None or address not in found.addresses:
             self._tgt("bind", "target", *target, "--initiator-address", address)
+        return found
 
     def withdraw(self, volume_id: str) -> None:
         """Take the target away with its sessions; that there is none is no error."""
@@ -109,9 +118,22 @@ class Targets:
             self._drop_unit(found.number)
             self._add_unit(found.number, found.device)
 
-    def _new(self, volume_id: str) -> int:
+    def _listing(self) -> str:
+        return self._tgt("show", "target", reads=True)
+
+    def _own(self, listing: str) -> Mapping[str, Target]:
+        found = {}
+        prefix = f"{AUTHORITY}:{self._cloud}."
+        for head, body in _parts(_TARGET, listing):
+            number, name = head.groups()
+            volume_id = name.removeprefix(prefix)
+            if name.startswith(prefix) and is_id(volume_id):
+                found[volume_id] = _target(int(number), body)
+        return found
+
+    def _new(self, volume_id: str, listing: str) -> int:
         for _ in range(_TRIES):
-            taken = [int(number) for number, _ in _TARGET.findall(self._tgt("show", "target"))]
+            taken = [int(number) for number, _ in _TARGET.findall(listing)]
             number = max(taken, default=0) + 1
             try:
                 name = iqn(self._cloud, volume_id)
@@ -120,9 +142,10 @@ class Targets:
                 # Another process took the number meanwhile.
                 if _EXISTS not in error.message:
                     raise
+                listing = self._listing()
             else:
                 return number
-        raise MachineFailed("pool.target.busy", f"{self._host.name} had no number for a target")
+        raise MachineFailed("pool.target.busy", f"{self.host.name} had no number for a target")
 
     def _add_unit(self, number: int, device: str) -> None:
         """What the host has said to have, it has: a write waits until it is on the device.
@@ -142,9 +165,9 @@ class Targets:
 
     def _tgt(self, op: str, mode: str, *more: str, reads: bool = False, check: bool = True) -> str:
         argv = ["tgtadm", "--lld", "iscsi", "--op", op, "--mode", mode, *more]
-        done = self._host.run(argv, reads=reads or op == "show", check=False)
+        done = self.host.run(argv, reads=reads or op == "show", check=False)
         if done.status != 0 and "connect" in done.stderr:
-            text = f"no tgtd answers on {self._host.name}; start it (systemctl start tgt)"
+            text = f"no tgtd answers on {self.host.name}; start it (systemctl start tgt)"
             raise MachineFailed("pool.target.down", text)
         if check and done.status != 0:
             said = done.stderr.strip().removeprefix("tgtadm: ") or "no message"

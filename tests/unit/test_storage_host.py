@@ -1,0 +1,157 @@
+"""Volumes of a storage host: how often it is asked for what, and when a volume has a target."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from itertools import pairwise
+
+import pytest
+
+from backends.cloud import Cloud
+from backends.drivers.facts import Facts
+from backends.drivers.volumes.backend import Look
+from backends.drivers.volumes.driver import VolumeDriver
+from backends.drivers.volumes.facts import VolumeFact
+from backends.drivers.volumes.pool import Pool, iqn, pool_of
+from backends.errors import MachineFailed
+from backends.hosts import LocalHost, Output
+from backends.plan.plan import UnitPlan
+from backends.plan.volume import plan
+from backends.records import snapshot
+from backends.records.pool import StoragePool
+from backends.records.tables import Attachment
+from backends.records.unit import Kind, Unit
+from backends.services.volume import NewVolume
+from tests.unit.shelf import Shelf
+
+GIB = 1 << 30
+
+
+class Barn(LocalHost):
+    """A host with a volume group, a thin pool in it, and targets; notes what it is asked."""
+
+    def __init__(self) -> None:
+        super().__init__("barn")
+        self.asked: list[str] = []
+        self.volumes: dict[str, dict[str, str]] = {"pool": _row("pool", 8 * GIB)}
+        self.targets: list[str] = []
+        self.is_away = False
+
+    def run(self, argv: Sequence[str], **options: object) -> Output:
+        if self.is_away:
+            raise MachineFailed("host.unreachable", "barn cannot be reached")
+        self.asked.append(f"{argv[0]} {argv[-1]}" if argv[0] != "lvcreate" else argv[0])
+        if argv[0] == "lvcreate":
+            name = argv[argv.index("--name") + 1]
+            own = [tag for flag, tag in pairwise(argv) if flag == "--addtag"]
+            self.volumes[name] = _row(name, GIB, own, "pool")
+        elif argv[0] == "lvs":
+            name = argv[-1].partition("/")[2]
+            found = [row for row in self.volumes.values() if name in ("", row["lv_name"])]
+            if not found:
+                return Output(5, "", f'  Failed to find logical volume "{argv[-1]}"')
+            return Output(0, json.dumps({"report": [{"lv": found}]}), "")
+        elif argv[0] == "vgs":
+            said = json.dumps({"report": [{"vg": [{"vg_size": str(9 * GIB), "vg_free": "0"}]}]})
+            return Output(0, said, "")
+        elif argv[0] == "tgtadm":
+            return Output(0, "\n".join(self.targets), "")
+        return Output(0, "", "")
+
+
+def _row(name: str, size: int, tags: Sequence[str] = (), pool: str = "") -> dict[str, str]:
+    own = {"lv_name": name, "lv_size": str(size), "lv_tags": ",".join(tags), "pool_lv": pool}
+    return own | {"data_percent": "0", "metadata_percent": "0"}
+
+
+@pytest.fixture
+def barn() -> Barn:
+    return Barn()
+
+
+@pytest.fixture
+def cloud(shelf: Shelf, barn: Barn) -> Cloud:
+    """With a thin and a thick pool on the barn."""
+    cloud = shelf.open()
+    driver = VolumeDriver(shelf.settings, cloud.machine.host, hosts=lambda pool: barn)
+    vars(cloud.machine)["volumes"] = driver
+    with cloud.context.store.write() as session:
+        for name, kind, place in (("thin", "lvm-thin", "vg/pool"), ("thick", "lvm", "vg")):
+            session.add(
+                StoragePool(
+                    name=name, driver=kind, place=place, host="barn", address="127.0.0.1",
+                    ratio=20.0,
+                )
+            )  # fmt: skip
+    return cloud
+
+
+def test_a_volume_is_made_by_one_command_and_is_not_looked_for(cloud: Cloud, barn: Barn) -> None:
+    made = cloud.volumes.make(NewVolume("one", 1, pool="thin"))
+    assert barn.asked == ["lvs vg/pool", f"lvs vg/volume-{made.id}", "lvcreate"]
+    barn.asked.clear()
+    clone = cloud.volumes.make(NewVolume("two", source="one"))
+    assert barn.asked == ["lvs vg/pool", f"lvs vg/volume-{clone.id}", "lvcreate"]
+
+
+def test_a_look_asks_for_each_thing_once(cloud: Cloud, barn: Barn) -> None:
+    made = cloud.volumes.make(NewVolume("one", 1, pool="thin"))
+    barn.asked.clear()
+    assert planned(cloud, made.id) == UnitPlan(Unit(Kind.VOLUME, made.id))
+    assert barn.asked == ["lvs vg", "tgtadm target"]
+
+
+def test_a_volume_has_a_target_as_soon_as_an_instance_has_it(cloud: Cloud, barn: Barn) -> None:
+    id_ = cloud.volumes.make(NewVolume("one", 1, pool="thin")).id
+    assert steps(cloud, id_) == []
+    (offer,) = steps(cloud, id_, "vm")
+    assert offer == f"offer volume {id_} by iSCSI from barn"
+    barn.targets = [
+        f"Target 3: {iqn('shelf', id_)}", "    LUN information:", "        LUN: 0",
+        "        LUN: 1", "            Size: 1074 MB, Block size: 512",
+        f"            Backing store path: /dev/vg/volume-{id_}", "    Account information:",
+        f"        {id_}", "    ACL information:", "        127.0.0.1", "",
+    ]  # fmt: skip
+    assert steps(cloud, id_, "vm") == []
+    # One that was larger than its target while nobody had it gets a larger target then.
+    barn.volumes[f"volume-{id_}"]["lv_size"] = str(2 * GIB)
+    assert steps(cloud, id_) == []
+    assert steps(cloud, id_, "vm") == [offer]
+
+
+def test_what_is_away_is_not_lost(cloud: Cloud, barn: Barn) -> None:
+    made = cloud.volumes.make(NewVolume("one", 1, pool="thin"))
+    cloud.volumes.create("here", 1)
+    pool = barn.volumes.pop("pool")
+    (problem,) = planned(cloud, made.id).problems
+    assert (problem.code, "no thin pool vg/pool" in problem.text) == ("pool.unreachable", True)
+    barn.volumes["pool"], barn.is_away = pool, True
+    (problem,) = planned(cloud, made.id).problems
+    assert problem.code == "pool.unreachable"
+    found = cloud.machine.volumes.look(_pools(cloud), Look())
+    assert (len(found.volumes), sorted(found.away)) == (1, ["thick", "thin"])
+
+
+def steps(cloud: Cloud, id_: str, holder: str = "") -> list[str]:
+    """What a converge of the volume would do, while an instance has it or none."""
+    return [step.text for step in planned(cloud, id_, holder).steps]
+
+
+def planned(cloud: Cloud, id_: str, holder: str = "") -> UnitPlan:
+    unit = Unit(Kind.VOLUME, id_)
+    with cloud.context.store.read() as session:
+        records = snapshot.read(session, cloud.settings.host, [unit])
+    if holder:
+        attachment = Attachment(volume_id=id_, instance_id=holder, device="vdb")
+        records.holders = {id_: [attachment]}
+    found = cloud.machine.volumes.look(_pools(cloud), Look([id_]))
+    assert all(isinstance(fact, VolumeFact) for fact in found.volumes.values())
+    facts = Facts(volumes=found.volumes, pools=found.away)
+    return plan(unit, records, facts, cloud.settings)
+
+
+def _pools(cloud: Cloud) -> list[Pool]:
+    with cloud.context.store.read() as session:
+        records = snapshot.read(session, cloud.settings.host)
+    return [pool_of(row) for row in records.pools.values()]
