@@ -17,6 +17,7 @@ from backends.records.network import (
 )
 from backends.records.router import FloatingIp, Router
 from backends.services.port import PortView
+from backends.services.trunk import TrunkView
 
 NETWORK, ROUTER, INSTANCE = "network", "router", "instance"
 _DEVICES = {OWNER_INSTANCE: INSTANCE, OWNER_ROUTER: ROUTER, OWNER_GATEWAY: ROUTER}
@@ -44,7 +45,11 @@ class Node:
 
 @dataclass(frozen=True, slots=True)
 class Edge:
-    """A device's port on a network; `outside` is a router's gateway. `floating` are lent to it."""
+    """A device's port on a network; `outside` is a router's gateway. `floating` are lent to it.
+
+    `vlan` is what an instance tags its frames with where it is on the network by a trunk, 0 where
+    it is not; such an edge has no `interface` of its own.
+    """
 
     device: str
     network: str
@@ -52,6 +57,13 @@ class Edge:
     addresses: tuple[str, ...] = ()
     floating: tuple[str, ...] = ()
     outside: bool = False
+    vlan: int = 0
+
+    @property
+    def said(self) -> str:
+        """Its addresses, and the VLAN of a trunk."""
+        words = (", ".join(self.addresses), f"VLAN {self.vlan}" if self.vlan else "")
+        return " ".join(word for word in words if word)
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +102,7 @@ class Found:
     routers: Sequence[Router]
     floating_ips: Sequence[FloatingIp]
     instances: Sequence[InstanceRow]
+    trunks: Sequence[TrunkView] = ()
     known: bool = True
     differing: Collection[str] = frozenset()
 
@@ -177,3 +190,13 @@ def _edges(found: Found, nodes: Mapping[str, Node]) -> Iterable[Edge]:
                 tuple(address for _, address in view.addresses), tuple(lent[port.id]),
                 port.device_owner == OWNER_GATEWAY,
             )  # fmt: skip
+    addresses = {view.port.id: view.addresses for view in found.ports}
+    for trunk in found.trunks:
+        device = trunk.parent.device_id
+        for subport, port in trunk.subports:
+            if device in nodes and port.network_id in nodes:
+                yield Edge(
+                    device, port.network_id, "",
+                    tuple(address for _, address in addresses.get(port.id, ())),
+                    tuple(lent[port.id]), vlan=subport.segmentation_id,
+                )  # fmt: skip

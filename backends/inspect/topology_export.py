@@ -25,7 +25,7 @@ def _labels(topology: Topology) -> Iterator[tuple[str, Node, list[str]]]:
 
 def _edge_words(edge: Edge) -> str:
     floating = f" ⇄ {', '.join(edge.floating)}" if edge.floating else ""
-    return ", ".join(edge.addresses) + floating
+    return edge.said + floating
 
 
 # Mermaid (https://mermaid.js.org/syntax/flowchart.html)

@@ -14,6 +14,7 @@ from backends.services.instance import Instances
 from backends.services.network import Networks
 from backends.services.port import Ports
 from backends.services.router import Routers
+from backends.services.trunk import Trunks
 
 
 class Topologies(Service):
@@ -43,6 +44,7 @@ class Topologies(Service):
                 routers=routers,
                 floating_ips=FloatingIps(context).list(all_projects=all_projects),
                 instances=rows,
+                trunks=Trunks(context).list(all_projects=all_projects),
                 known=known,
                 differing=self._differing(units),
             )

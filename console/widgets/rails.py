@@ -8,7 +8,10 @@ hangs on them. Pure.
     │  ●── web-1  ACTIVE  10.0.0.5  ⇄ 203.0.113.3
     └──│──┬── back  MTU 1500
        ●──●── db-1  ACTIVE  10.0.0.6, 10.1.0.5
+       ●──◉── tap-1  ACTIVE  10.0.0.7, 10.1.0.7 VLAN 100
           ●── db-2  SHUTOFF  10.1.0.6
+
+A ring is a trunk's subport: the instance is on that network by the VLAN that is said.
 """
 
 from __future__ import annotations
@@ -26,6 +29,7 @@ LARGE, FEWER = 120, 3
 _RAILS = {NETWORK: "│", ROUTER: "│"}
 _OUTER = "║"
 _DOT, _OFF, _GATE, _CROSS = "●", "○", "◆", "┼"
+_TRUNK, _TRUNK_OFF = "◉", "◎"
 _GAP = "  "
 # Bytes a second below which nothing is said to flow.
 FLOWS = 1.0
@@ -237,21 +241,23 @@ class _Drawing:
             yield TextLine(tuple(span for span in spans if span[0]), f"fold:{node.id}")
 
     def _guest(self, guest: Node) -> TextLine:
-        edges = {edge.network: edge for edge in self._order.on[guest.id]}
+        # A port of its own on a network counts for more than a trunk's.
+        ports = sorted(self._order.on[guest.id], key=lambda edge: not edge.vlan)
+        edges = {edge.network: edge for edge in ports}
         busy = guest.id in self._busy and guest.differs
         tone = "warn" if busy else guest.tone
-        dot = _OFF if tone == "dim" else _DOT
+        dot, ring = (_OFF, _TRUNK_OFF) if tone == "dim" else (_DOT, _TRUNK)
         spans: list[Span] = [(" ", "")]
         hung = False
         for rail in self._rails:
             if rail in edges:
-                spans += [(dot, tone), ("──", "")]
+                spans += [(ring if edges[rail].vlan else dot, tone), ("──", "")]
                 hung = True
             else:
                 spans.append((self._glyph(rail, crossed=hung) + ("──" if hung else _GAP), ""))
         status = guest.status.replace("≠", "→") if busy else guest.status
         spans += [(f" {guest.name}  ", ""), (status, tone)]
-        addresses = ", ".join(a for edge in self._order.on[guest.id] for a in edge.addresses)
+        addresses = ", ".join(edge.said for edge in self._order.on[guest.id] if edge.said)
         floating = ", ".join(a for edge in self._order.on[guest.id] for a in edge.floating)
         spans += [(f"  {addresses}", "dim"), (f"  ⇄ {floating}" if floating else "", "")]
         spans.append((self._flow(guest), "good"))

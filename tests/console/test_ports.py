@@ -12,7 +12,8 @@ from waiting import screen, until
 
 from backends.cloud import Cloud
 from backends.plan.plan import Plan
-from backends.records.network import Network, Port
+from backends.records.instance import Instance
+from backends.records.network import OWNER_INSTANCE, Network, Port
 from backends.records.qos import QosPolicy, QosRule
 from backends.records.trunk import Subport, Trunk
 from backends.services.plugging import Plugging
@@ -83,6 +84,19 @@ async def test_what_a_policy_and_a_trunk_are_is_described(
             await pilot.press("d")
             await until(pilot, lambda expected=expected: expected in screen(app))
             await pilot.press("escape")
+
+
+async def test_the_topology_draws_a_trunks_subports(
+    deck: Maker, paper: recorded.Recorded, cloud: Cloud
+) -> None:
+    with paper.write().write() as session:
+        stem = session.get_one(Port, STEM)
+        stem.device_owner = OWNER_INSTANCE
+        stem.device_id = session.exec(select(Instance.id)).all()[0]
+    app = deck(paper, cloud)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await pilot.press("3")
+        await until(pilot, lambda: "◉" in screen(app) and "VLAN 100" in screen(app))
 
 
 async def _formed(app: Quarterdeck, pilot: object) -> Form:

@@ -37,6 +37,23 @@ def test_rails_carry_instances_of_one_and_of_several_networks() -> None:
     ]
 
 
+def test_a_trunks_subports_are_rings_with_their_vlan() -> None:
+    nodes = [net("a", "front"), net("b", "back"), net("c", "side"),
+             guest("1", "web"), guest("2", "db", "SHUTOFF", "dim")]  # fmt: skip
+    edges = [
+        Edge("1", "a", "t1", ("10.0.0.5",)), Edge("1", "b", "", ("10.1.0.5",), vlan=100),
+        Edge("1", "c", "", vlan=7), Edge("2", "c", "t2"), Edge("2", "c", "", vlan=8),
+        Edge("2", "b", "", vlan=9),
+    ]  # fmt: skip
+    assert picture(nodes, edges) == [
+        " ┬── front",
+        " │  ┬── back",
+        " │  │  ┬── side",
+        " ●──◉──◉── web  ACTIVE  10.0.0.5, 10.1.0.5 VLAN 100, VLAN 7",
+        " │  ◎──○── db  SHUTOFF  VLAN 8, VLAN 9",
+    ]
+
+
 def test_routers_hang_on_the_way_out_and_networks_on_their_routers() -> None:
     router = Node(ROUTER, "r", "gate", "p", "SNAT", "good")
     inner = Node(ROUTER, "s", "inner", "p", "", "bad", differs=True)

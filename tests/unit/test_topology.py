@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from xml.etree import ElementTree
 
 import pytest
@@ -14,7 +15,9 @@ from backends.inspect.topology_export import dot, mermaid, svg
 from backends.records.instance import Power
 from backends.records.network import Network, Port, Subnet
 from backends.records.router import FloatingIp, Router
+from backends.records.trunk import Subport, Trunk
 from backends.services.port import PortView
+from backends.services.trunk import TrunkView
 
 NASTY = 'a "b" <c> & \\ # ; | `d` 한글\x1b[31m'
 
@@ -66,6 +69,37 @@ def test_a_topology_is_who_hangs_on_what(found: Found) -> None:
     assert made.nodes["in"].notes == ("10.0.0.0/24  gateway 10.0.0.1  DHCP 10.0.0.2",)
     assert "1 free port" in made.nodes["in"].status
     assert (made.nodes["r"].differs, made.nodes["in"].differs) == (True, False)
+
+
+def test_a_trunk_joins_its_instance_to_the_networks_of_its_subports(found: Found) -> None:
+    back = Network(id="back", project_id="p", name="back")
+    view = port("g", "back", "t", "trunk:subport", "10.1.0.5")
+    parent = found.ports[0].port
+    trunk = Trunk(id="t", project_id="p", name="stem", port_id=parent.id)
+    held = Subport(port_id=view.port.id, trunk_id="t", segmentation_id=100)
+    made = topology(
+        replace(
+            found,
+            networks=[*found.networks, back],
+            ports=[*found.ports, view],
+            trunks=[TrunkView(trunk, parent, ((held, view.port),))],
+        )
+    )
+    (edge,) = (each for each in made.edges if each.network == "back")
+    assert edge == Edge("1", "back", "", ("10.1.0.5",), vlan=100)
+    assert edge.said == "10.1.0.5 VLAN 100"
+    for form in (mermaid, dot, svg):
+        assert "VLAN 100" in form(made)
+    assert "back" in {node.name for node in made.of_project("p").nodes.values()}
+
+
+def test_a_trunk_that_is_plugged_nowhere_joins_nothing(found: Found) -> None:
+    parent = Port(id="x" * 8, network_id="in", project_id="p", mac="")
+    view = port("g", "in", "t", "trunk:subport")
+    trunk = Trunk(id="t", project_id="p", name="stem", port_id=parent.id)
+    held = Subport(port_id=view.port.id, trunk_id="t", segmentation_id=100)
+    trunks = [TrunkView(trunk, parent, ((held, view.port),))]
+    assert topology(replace(found, trunks=trunks)) == topology(found)
 
 
 def test_an_instances_state_is_its_colour(found: Found) -> None:
