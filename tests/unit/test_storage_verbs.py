@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import filecmp
 import os
 from pathlib import Path
 
@@ -62,6 +64,13 @@ def test_a_copy_has_what_its_source_had_and_stands_on_nothing(cloud: Cloud) -> N
     assert [each for each in cloud.settings.volumes.rglob("*") if each.is_file()] == []
 
 
+def test_a_snapshot_is_as_large_as_its_volume_also_where_that_ends_in_a_hole(cloud: Cloud) -> None:
+    cloud.volumes.create("one", 1)
+    write(cloud, "one", b"data")
+    id_ = cloud.snapshots.create("one", "then").id
+    assert (cloud.settings.volumes / "snapshots" / id_).stat().st_size == GIB
+
+
 def test_a_volume_goes_back_to_its_newest_snapshot_alone(cloud: Cloud) -> None:
     cloud.volumes.create("one", 1)
     write(cloud, "one", b"old")
@@ -107,6 +116,33 @@ def test_an_image_fills_a_volume(cloud: Cloud, shelf: Shelf, tmp_path: Path) -> 
     assert read(cloud, "boots") == b"system"
     assert path(cloud, "boots").stat().st_size == 2 * GIB
     assert path(cloud, "boots").stat().st_blocks * 512 < 16 << 20
+
+
+def test_an_image_has_its_holes_in_a_volume_by_the_kernels_copy_and_by_qemus(
+    cloud: Cloud, shelf: Shelf, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    image = Image(
+        project_id=shelf.home, name="disk", disk_format="raw", imported=True, size=GIB,
+        virtual_size=GIB, properties={},
+    )  # fmt: skip
+    with cloud.context.store.write() as session:
+        session.add(image)
+    cloud.settings.images.mkdir(parents=True)
+    with cloud.settings.image(image.id).open("wb") as file:
+        for place in (CHUNK - 1, 5 * CHUNK, GIB // 2):
+            file.seek(place)
+            file.write(b"data")
+        file.truncate(GIB)
+
+    def no_copy(*_: object) -> int:
+        raise OSError(errno.EXDEV, "across file systems")
+
+    cloud.volumes.make(NewVolume("copied", image="disk"))
+    monkeypatch.setattr(os, "copy_file_range", no_copy)
+    cloud.volumes.make(NewVolume("converted", image="disk"))
+    for name in ("copied", "converted"):
+        assert filecmp.cmp(cloud.settings.image(image.id), path(cloud, name), shallow=False)
+        assert path(cloud, name).stat().st_blocks * 512 < 1 << 20
 
 
 def test_an_incremental_backup_keeps_what_changed(cloud: Cloud) -> None:

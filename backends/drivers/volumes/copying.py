@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import fcntl
 import os
 from collections.abc import Iterator
 from contextlib import closing
@@ -10,12 +11,17 @@ from pathlib import Path
 
 from backends.drivers.step import Progress
 from backends.drivers.volumes import sparse
-from backends.errors import MachineFailed
 from backends.hosts import Host, LocalHost
 from backends.hosts.local import disk_error
 
 CHUNK = 4 << 20
 _ZEROS = bytes(CHUNK)
+# ioctl_ficlone(2), and how a file system says that it cannot, or not with these files.
+_FICLONE = 0x40049409
+_CANNOT = (
+    *(errno.EOPNOTSUPP, errno.ENOTTY, errno.EXDEV, errno.EINVAL, errno.ENOSYS),
+    *(errno.EISDIR, errno.EPERM, errno.ETXTBSY),
+)
 
 
 def copy(
@@ -30,16 +36,29 @@ def copy(
     if not isinstance(host, LocalHost):
         _copy_there(host, source, target, hollow=hollow)
         return
-    if not _is_device(source) and not _is_device(target) and _reflink(host, source, target):
-        return
     try:
         with closing(Disk(source)) as reading, closing(Disk(target, writes=True)) as writing:
+            if writing.share(reading):
+                return
             hollow = hollow or (not _is_device(target) and writing.is_hollow())
             for offset, data in reading.chunks(holes=not hollow):
                 if not (hollow and is_zero(data)):
                     writing.write(offset, data)
                 progress(min(1.0, offset / max(1, reading.size)))
             writing.sync()
+    except OSError as error:
+        raise disk_error(error, target) from error
+
+
+def take_over(source: Path, target: Path, progress: Progress) -> bool:
+    """Let a new file, which is one hole, have what another one holds, with the same holes.
+
+    The kernel copies it or shares the blocks, and has written it when this returns. False where it
+    cannot. Raises MachineFailed `disk.*`, what `progress` raises.
+    """
+    try:
+        with closing(Disk(source)) as reading, closing(Disk(target, writes=True)) as writing:
+            return writing.share(reading) or writing.take(reading, progress)
     except OSError as error:
         raise disk_error(error, target) from error
 
@@ -80,6 +99,39 @@ class Disk:
         while view:
             done = os.pwrite(self._file, view, offset)
             view, offset = view[done:], offset + done
+
+    def share(self, other: Disk) -> bool:
+        """Share the blocks of a file that is no larger, where the file system can."""
+        try:
+            fcntl.ioctl(self._file, _FICLONE, other._file)
+        except OSError as error:
+            if error.errno in _CANNOT:
+                return False
+            raise
+        self.sync()
+        return True
+
+    def take(self, other: Disk, progress: Progress) -> bool:
+        """Copy another file's data within the kernel; False where it cannot."""
+        offset = 0
+        while (offset := other._data_after(offset)) < other.size:
+            end = os.lseek(other._file, offset, os.SEEK_HOLE)
+            while offset < end:
+                length = min(CHUNK, end - offset)
+                try:
+                    done = os.copy_file_range(other._file, self._file, length, offset, offset)
+                except OSError as error:
+                    if error.errno in _CANNOT:
+                        return False
+                    raise
+                if not done:
+                    return False
+                # The disk gets it meanwhile, so that less is left to wait for at the end.
+                os.posix_fadvise(self._file, offset, done, os.POSIX_FADV_DONTNEED)
+                offset += done
+                progress(offset / other.size)
+        self.sync()
+        return True
 
     def is_hole(self, offset: int, length: int) -> bool:
         """Whether nothing was ever written there, as far as the file system tells."""
@@ -126,12 +178,3 @@ def is_zero(data: bytes) -> bool:
 
 def _is_device(path: Path) -> bool:
     return path.is_block_device()
-
-
-def _reflink(host: Host, source: Path, target: Path) -> bool:
-    """Share the blocks, where the file system can."""
-    argv = ["cp", "--reflink=always", "--no-target-directory", str(source), str(target)]
-    try:
-        return host.run(argv, check=False).status == 0
-    except MachineFailed:
-        return False

@@ -9,7 +9,8 @@ import re
 from pathlib import Path
 
 from backends.drivers.step import Progress
-from backends.hosts import Host
+from backends.drivers.volumes.copying import take_over
+from backends.hosts import Host, LocalHost
 from backends.hosts.local import command_error
 from backends.hosts.work import work
 
@@ -50,6 +51,9 @@ def pour_image(
 
     A `hollow` target reads as zeros already, so that zeros are not written.
     """
+    is_copied = key is None and source_format == "raw" and isinstance(host, LocalHost)
+    if is_copied and not target.is_block_device() and take_over(source, target, progress):
+        return
     argv = ["qemu-img", "convert", "-p", "-n", "-f", source_format]
     if key is None:
         argv += ["-O", "raw", *(["--target-is-zero"] if hollow else []), str(source), str(target)]
