@@ -29,8 +29,12 @@ def clone(cloud: Cloud) -> None:
     _make(cloud, NewVolume(MADE, 2, source=FIRST, pool=THIN))
 
 
-def extend(cloud: Cloud) -> None:
+def make_plain(cloud: Cloud) -> None:
     _make(cloud, NewVolume(MADE, 1, pool=THIN))
+
+
+def extend(cloud: Cloud) -> None:
+    make_plain(cloud)
     if cloud.volumes.show(MADE).volume.size < 2:
         cloud.volumes.extend(MADE, 2)
 
@@ -72,6 +76,10 @@ def return_(cloud: Cloud) -> None:
     _move(cloud, THIN)
 
 
+def recover(cloud: Cloud) -> None:
+    cloud.drift.recover()
+
+
 Errand = Callable[[Cloud], None]
 # Each with what takes it back, which is killed too.
 PAIRS: dict[str, tuple[str, str]] = {
@@ -83,11 +91,13 @@ PAIRS: dict[str, tuple[str, str]] = {
     "restore": ("restore", "restore"),
     "migrate": ("migrate", "return_"),
 }
+# What one begins with, where it is the second half alone that is to be killed.
+BEFORE = {"extend": "make_plain"}
 ERRANDS: dict[str, Errand] = {
     f"far-{each.__name__}": each
     for each in (
         *(create, clone, extend, attach, detach, backup, restore),
-        *(migrate, unmake, unback, return_),
+        *(migrate, unmake, unback, return_, recover, make_plain),
     )
 }
 

@@ -7,6 +7,7 @@ import random
 import re
 import signal
 from collections.abc import Callable, Iterator
+from itertools import count
 from pathlib import Path
 
 import pytest
@@ -17,9 +18,20 @@ from backends.services.backup import NewBackup
 from tests.real.lab import Lab
 from tests.real.life.test_crash import commit, crasher
 from tests.real.node.node import Node
-from tests.real.storage.errands import ERRANDS, FIRST, FOLDER, GUEST, KEPT, MADE, PAIRS, SECOND
+from tests.real.storage.errands import (
+    BEFORE,
+    ERRANDS,
+    FIRST,
+    FOLDER,
+    GUEST,
+    KEPT,
+    MADE,
+    PAIRS,
+    SECOND,
+)
 from tests.real.storage.farm import THIN, Farm, make
 
+_ASKED = 3  # the first point at which what was asked for is written down
 _SAMPLE = 3  # verbs in an ordinary run, killed once each
 # Bytes: what the errands write lies in them.
 _OF_TEXT, _OF_IMAGE = 1 << 20, 32 << 20
@@ -44,24 +56,49 @@ class Yard:
     def die(self, errand: str, choose: Callable[[int], list[int]]) -> None:
         """Do it and take it back; then kill it at points of it, and finish it each time."""
         there, back = (f"far-{each}" for each in PAIRS[errand])
-        count = len(crasher(self.lab, there).stdout.splitlines())
-        assert count, errand
+        total = len(crasher(self.lab, there).stdout.splitlines())
+        assert total, errand
         end = self.shape()
         self._do(back)
         start = self.shape()
-        for point in choose(count):
+        for point in choose(total):
             died = crasher(self.lab, there, str(point))
-            where = f"{errand} killed at {point} of {count}"
+            where = f"{errand} killed at {point} of {total}"
             assert died.returncode == -signal.SIGKILL, f"{where}: {died.stdout}{died.stderr}"
-            cloud = self.lab.reopen()
-            cloud.drift.recover()
-            self.lab.assert_in_order()
-            outcomes = {row.outcome for row in cloud.operations.list()}
-            assert outcomes <= {Outcome.DONE, Outcome.UNDONE}, where
+            self._settle(where)
             self._do(there)
             assert self.shape() == end, where
             self._do(back)
             assert self.shape() == start, where
+
+    def die_of_it_all(self, errand: str) -> int:
+        """Kill it, then whoever comes to finish it, each a point later; returns how many died."""
+        there, back = (f"far-{each}" for each in PAIRS[errand])
+        self._do(there)
+        end = self.shape()
+        self._do(back)
+        start = self.shape()
+        if errand in BEFORE:
+            self._do(f"far-{BEFORE[errand]}")
+        asked = crasher(self.lab, there, str(_ASKED))
+        assert asked.returncode == -signal.SIGKILL, f"{errand}: {asked.stdout}{asked.stderr}"
+        for point in count():
+            died = crasher(self.lab, "far-recover", str(point))
+            if died.returncode != -signal.SIGKILL:
+                break
+        assert died.returncode == 0, f"{errand} at {point}: {died.stdout}{died.stderr}"
+        self._settle(f"{errand}, {point} times killed")
+        assert self.shape() == end
+        self._do(back)
+        assert self.shape() == start
+        return point + 1
+
+    def _settle(self, where: str) -> None:
+        cloud = self.lab.reopen()
+        cloud.drift.recover()
+        self.lab.assert_in_order()
+        outcomes = {row.outcome for row in cloud.operations.list()}
+        assert outcomes <= {Outcome.DONE, Outcome.UNDONE}, where
 
     def _do(self, errand: str) -> None:
         ERRANDS[errand](self.lab.cloud)
@@ -122,6 +159,13 @@ def test_a_sample_of_points_that_changes_with_the_commit(yard: Yard) -> None:
     chance = random.Random(commit())
     for errand in chance.sample(sorted(PAIRS), _SAMPLE):
         yard.die(errand, lambda count: [chance.randrange(count)])
+
+
+@pytest.mark.long
+@pytest.mark.vast
+@pytest.mark.parametrize("errand", PAIRS)
+def test_whoever_finishes_it_is_killed_too(yard: Yard, errand: str) -> None:
+    assert yard.die_of_it_all(errand) > 1
 
 
 @pytest.mark.long
