@@ -110,7 +110,11 @@ class Machine:
             return self.libvirt.moment(guests, halts=halts) if guests else Quiet()
 
         return VolumeDriver(
-            self.settings, self.host, moments=moment, hosts=StorageHosts(self.host.read_only)
+            self.settings,
+            self.host,
+            moments=moment,
+            hosts=StorageHosts(self.host.read_only),
+            mirrors=lambda guest: self.libvirt.mirror(guest),
         )
 
     @cached_property

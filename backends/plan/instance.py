@@ -27,7 +27,7 @@ from backends.drivers.step import Step
 from backends.plan import chain, guest, power, root, shelf
 from backends.plan import disk as disks
 from backends.plan.inner import port_labels
-from backends.plan.plan import UnitPlan
+from backends.plan.plan import Problem, UnitPlan
 from backends.records.snapshot import Records
 from backends.records.tables import Instance
 from backends.records.unit import Unit
@@ -37,7 +37,29 @@ _LIVE = {State.RUNNING, State.PAUSED, State.STOPPING}
 
 
 def plan(unit: Unit, records: Records, facts: Facts, settings: Settings) -> UnitPlan:
-    """Steps that make the instance what its record says, or take it away."""
+    """Steps that make the instance what its record says, or take it away.
+
+    It is left alone while a volume of it moves: until that has ended, nobody says which of two
+    copies is the volume.
+    """
+    planned = _plan(unit, records, facts, settings)
+    moving = planned.steps and not planned.removes and _moving(unit.id, records)
+    if not moving:
+        return planned
+    text = f"volume {moving} of the instance is being moved; wait for it, or cancel that"
+    return UnitPlan(unit, (), (Problem("volume.moving", text),))
+
+
+def _moving(instance_id: str, records: Records) -> str:
+    """The name of a volume of it that lies in two pools; empty for none."""
+    for attachment in records.attachments.get(instance_id, ()):
+        volume = records.volumes[attachment.volume_id]
+        if volume.target_pool:
+            return volume.name or volume.id
+    return ""
+
+
+def _plan(unit: Unit, records: Records, facts: Facts, settings: Settings) -> UnitPlan:
     id_ = unit.id
     instance = records.instances[id_]
     if instance.absent:

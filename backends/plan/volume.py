@@ -97,7 +97,9 @@ def _once(
     if volume.target_pool:
         target = pool_named(volume.target_pool, records, settings)
         label = labels.volume(volume, pool=target.name, driver=target.driver)
-        return [CopyVolume(volume.id, pool, target, size, label)]
+        holders = records.holders.get(volume.id, ())
+        guest = holders[0].instance_id if holders else ""
+        return [CopyVolume(volume.id, pool, target, size, label, guest)]
     return []
 
 

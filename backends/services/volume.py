@@ -18,7 +18,7 @@ from backends.records.instance import Instance
 from backends.records.tables import Attachment, VolumeSnapshot, VolumeType
 from backends.records.unit import Kind, Unit
 from backends.records.volume import Volume
-from backends.services import quota, storage
+from backends.services import moving, quota, storage
 from backends.services.attachment import Attaching
 from backends.services.base import check_absent, find, good_name, good_properties, good_text, own
 from backends.services.volume_source import Origin, origin_of
@@ -199,7 +199,7 @@ class Volumes(Attaching):
         """Give a volume another type; with `migrate` it may move to the type's pool.
 
         Raises Refused `volume.encryption`, `volume.retype.pool`, `volume.in_use`,
-        `volume.snapshots`.
+        `volume.move.live`, `volume.snapshots`.
         """
         self.caller.require(Role.MEMBER, "retype a volume")
 
@@ -222,7 +222,7 @@ class Volumes(Attaching):
                 if not migrate:
                     text = f"type {kind.name} is of pool {pool}; say --retype-policy on-demand"
                     raise Refused("volume.retype.pool", text)
-                self._move(session, row, pool)
+                self._move(change, row, pool)
             row.type_id, row.multiattach = kind.id, shared
             self._concern(change, row)
             return row
@@ -230,9 +230,9 @@ class Volumes(Attaching):
         return self.context.perform("volume.retype", act, deadline=HOURS)
 
     def migrate(self, ref: str, pool: str) -> Volume:
-        """Move a volume that nobody has to another pool. For the cloud's admin.
+        """Move a volume to another pool; a guest that has it goes on. For the cloud's admin.
 
-        Raises Refused `volume.in_use`, `volume.snapshots`, `pool.full`.
+        Raises Refused `volume.in_use`, `volume.move.live`, `volume.snapshots`, `pool.full`.
         """
         self.caller.require_cloud_admin("migrate a volume")
 
@@ -241,7 +241,7 @@ class Volumes(Attaching):
             storage.check_idle(change.session, row)
             if pool == row.pool:
                 raise Refused("volume.migrate.there", f"volume {row.name or row.id} is in {pool}")
-            self._move(change.session, row, pool)
+            self._move(change, row, pool)
             self._concern(change, row)
             return row
 
@@ -297,9 +297,13 @@ class Volumes(Attaching):
 
         self.context.perform("volume.delete", act)
 
-    def _move(self, session: Session, row: Volume, pool: str) -> None:
+    def _move(self, change: Change, row: Volume, pool: str) -> None:
+        session = change.session
         target = storage.find_pool(session, self.context.settings, pool)
-        storage.check_free(session, row, "move it")
+        if guests := storage.holders(session, row.id):
+            origin = storage.find_pool(session, self.context.settings, row.pool)
+            moving.check_live(session, row, guests, origin, target)
+            change.revert = moving.back(self.context, row, guests[0], target)
         if storage.snapshots_of(session, row.id):
             text = f"volume {row.name or row.id} has snapshots, which would stay; delete them first"
             raise Refused("volume.snapshots", text)

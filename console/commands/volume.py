@@ -205,7 +205,7 @@ COMMANDS = (
         "volume unset --property owner volume1", writes=True,
     ),
     Command(
-        "volume migrate", migrate, "Move a volume that no instance has to another pool.",
+        "volume migrate", migrate, "Move a volume to another pool, if of files also in use.",
         (name("VOLUME"), arg("--host", required=True, metavar="POOL", help="the pool")),
         "volume migrate --host fast volume1", writes=True,
     ),

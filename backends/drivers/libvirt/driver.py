@@ -12,6 +12,7 @@ from backends.drivers.libvirt.disks import Disks
 from backends.drivers.libvirt.facts import DomainFact, DomainStats, Reason, State
 from backends.drivers.libvirt.flatten import Flatten
 from backends.drivers.libvirt.hotplug import Hotplug
+from backends.drivers.libvirt.mirror import Mirror
 from backends.drivers.libvirt.moment import GuestMoment
 from backends.drivers.libvirt.power import Power
 from backends.drivers.step import Progress, Step
@@ -119,6 +120,10 @@ class LibvirtDriver:
     def moment(self, ids: Collection[str], *, halts: bool) -> GuestMoment:
         """The running ones of these instances, to be held still; see `GuestMoment`."""
         return GuestMoment(self._connection, self._cloud, ids, halts=halts)
+
+    def mirror(self, domain_id: str) -> Mirror:
+        """What moves a disk of the instance to another file; see `Mirror`."""
+        return Mirror(self._connection, self._cloud, domain_id)
 
     def _change_disk(self, step: Step, progress: Progress) -> None:
         match step:

@@ -143,6 +143,24 @@ def target_of_serial(xml: str, serial: str) -> str | None:
     return None
 
 
+def file_of_serial(xml: str, serial: str) -> str | None:
+    """The file or device that a domain's disk with this serial is, or None."""
+    for disk in ElementTree.fromstring(xml).iterfind("devices/disk"):
+        source = disk.find("source")
+        if source is not None and disk.findtext("serial") == serial:
+            return source.get("file") or source.get("dev")
+    return None
+
+
+def is_mirrored(xml: str, serial: str) -> bool:
+    """Whether all of a domain's disk with this serial is in the copy that is made of it, too."""
+    for disk in ElementTree.fromstring(xml).iterfind("devices/disk"):
+        mirror = disk.find("mirror")
+        if mirror is not None and disk.findtext("serial") == serial:
+            return mirror.get("job") == "copy" and mirror.get("ready") == "yes"
+    return False
+
+
 def serials(xml: str) -> dict[str, str]:
     """The serials of a domain's disks by their targets (`vdb`)."""
     found = {}

@@ -63,6 +63,34 @@ class Moment(Protocol):
         ...
 
 
+class Mirror(Protocol):
+    """A running guest's disks, by their serials, of which it can be given another file."""
+
+    def runs(self) -> bool:
+        """Whether the guest can write."""
+        ...
+
+    def file(self, serial: str) -> str | None:
+        """The file that the disk is now; of a guest that is off, the one that it starts with."""
+        ...
+
+    def is_at_work(self, serial: str) -> bool:
+        """Whether a copy goes on that somebody began."""
+        ...
+
+    def begin(self, serial: str, file: str) -> None:
+        """Begin to copy the disk to a file, which is there, as large as it, and full of zeroes."""
+        ...
+
+    def finish(self, serial: str, file: str, progress: Progress) -> None:
+        """Wait until all is copied, and let the guest go over to the copy."""
+        ...
+
+    def abort(self, serial: str) -> None:
+        """End a copy; the guest stays where it is."""
+        ...
+
+
 class Backend(Protocol):
     """One pool's volumes. Each verb is idempotent, and what has its name is whole."""
 

@@ -10,8 +10,8 @@ from pathlib import Path
 
 from backends.drivers.labels.names import check_id
 from backends.drivers.step import Progress, Step
-from backends.drivers.volumes import steps
-from backends.drivers.volumes.backend import Backend, Contents, Fill, Look, Moment
+from backends.drivers.volumes import moving, steps
+from backends.drivers.volumes.backend import Backend, Contents, Fill, Look, Mirror, Moment
 from backends.drivers.volumes.backups import Backups
 from backends.drivers.volumes.facts import PoolFact, Storage, VolumeFact, backup_in
 from backends.drivers.volumes.files import FileVolumes
@@ -40,6 +40,8 @@ from backends.settings import Settings
 # What libvirt does for a copy of volumes that these instances write to meanwhile.
 # The second argument says that QEMU may not copy: what it reads is in the clear.
 Moments = Callable[[Collection[str], bool], Moment]
+# What lets a running instance's guest go over to the copy of a volume.
+Mirrors = Callable[[str], Mirror]
 # The host that a pool lies on.
 Hosts = Callable[[Pool], Host]
 _DISCARD = 600.0
@@ -62,6 +64,7 @@ class VolumeDriver:
         *,
         moments: Moments | None = None,
         hosts: Hosts | None = None,
+        mirrors: Mirrors | None = None,
     ) -> None:
         self._settings = settings
         self._host = host
@@ -69,6 +72,7 @@ class VolumeDriver:
         self._lvm_creation = tuple(lvm_creation)
         self._moments: Moments = moments or (lambda guests, halts: Quiet())
         self._hosts: Hosts = hosts or self._only_here
+        self._mirrors = mirrors
         self._backends: dict[Pool, Backend] = {}
         self.keys = Keys(settings, host)
         self.backups = Backups(host)
@@ -294,6 +298,13 @@ class VolumeDriver:
 
     def _copy(self, step: steps.CopyVolume, progress: Progress) -> None:
         origin, target = self.backend(step.pool), self.backend(step.target)
+        if step.guest and self._mirrors is not None:
+            mirror = self._mirrors(step.guest)
+            if moving.is_there(mirror, step.id, target) or mirror.runs():
+                moving.move(mirror, step, target, progress)
+                return
+            # What a killed move left is no copy: its guest went off meanwhile.
+            target.remove(step.id, progress)
         hollow = step.target.driver in THIN
 
         def fill(path: Path, progress: Progress) -> None:

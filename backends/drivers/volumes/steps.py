@@ -109,13 +109,17 @@ class RemoveVolume:
 
 @dataclass(frozen=True, slots=True)
 class CopyVolume:
-    """Copy a volume that nobody writes to into another pool."""
+    """Copy a volume into another pool.
+
+    `guest` is the instance that has it, and goes over to the copy where it runs.
+    """
 
     id: str
     pool: Pool
     target: Pool
     size: int
     label: str
+    guest: str = ""
 
     @property
     def text(self) -> str:

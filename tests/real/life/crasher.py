@@ -21,6 +21,7 @@ import backends.drivers.qemu_img.rebase
 import backends.drivers.qemu_img.transfer
 from backends.access import Access
 from backends.cloud import Cloud
+from backends.drivers.libvirt.mirror import Mirror
 from backends.drivers.machine import Machine
 from backends.drivers.qemu_img.sandbox import Sandbox
 from backends.errors import QuarterdeckError
@@ -51,6 +52,8 @@ _WATCHED: tuple[tuple[Any, str, str, int], ...] = (
     (os, "rename", INSIDE, 1),
     (os, "link", INSIDE, 1),
     (Sandbox, "run", INSIDE, 2),
+    (Mirror, "begin", f"{INSIDE} begin to copy", 2),
+    (Mirror, "go_over", f"{INSIDE} go over to the copy", 1),
     (backends.drivers.qemu_img.transfer, "write_sparsely", INSIDE, 2),
     (backends.drivers.qemu_img.rebase, "follow", INSIDE, 0),
 )

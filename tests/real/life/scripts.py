@@ -9,6 +9,7 @@ from zlib import crc32
 from backends.cloud import Cloud
 from backends.errors import NotFound
 from backends.services.network import NewSubnet
+from backends.settings import DEFAULT_POOL
 from tests.real.lab import IMAGE, RANGE, Lab
 
 NETWORK, VOLUME, INSTANCE = "crash-net", "crash-disk", "crash-box"
@@ -18,6 +19,7 @@ BARE = "bare-net"
 STILL, PICTURE, MORE = "crash-still", "crash-picture", "m1.more"
 # Where the environment says which file images come from.
 SOURCE = "QUARTERDECK_TEST_SOURCE"
+NOMAD, SHED = "nomad", "shed"
 OUTSIDE, INSIDE, ROUTER, PORT = "outside", "inside", "gate", "berth"
 
 
@@ -152,6 +154,17 @@ def unplug(cloud: Cloud) -> None:
         cloud.plugging.remove_port(INSTANCE, view.port.id)
 
 
+def wander(cloud: Cloud) -> None:
+    """A volume to another pool, while its guest writes to it."""
+    if cloud.volumes.show(NOMAD).volume.pool != SHED:
+        cloud.volumes.migrate(NOMAD, SHED)
+
+
+def come_back(cloud: Cloud) -> None:
+    if cloud.volumes.show(NOMAD).volume.pool == SHED:
+        cloud.volumes.migrate(NOMAD, DEFAULT_POOL)
+
+
 SCRIPTS: dict[str, Callable[[Cloud], None]] = {
     "launch": launch,
     "delete": delete,
@@ -167,6 +180,8 @@ SCRIPTS: dict[str, Callable[[Cloud], None]] = {
     "shrink": shrink,
     "plug": plug,
     "unplug": unplug,
+    "wander": wander,
+    "come back": come_back,
 }
 
 

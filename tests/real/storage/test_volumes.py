@@ -184,15 +184,21 @@ def test_a_volume_moves_to_another_pool_with_what_it_holds(
     volumes.create("nomad", 1)
     device = ship.attach("nomad")
     ship.write(device, "luggage")
-    with pytest.raises(Refused) as refusal:
-        volumes.retype("nomad", "in-shed", migrate=True)
-    assert refusal.value.code == "volume.in_use"
-    volumes.detach("nomad", "ship")
     volumes.retype("nomad", "in-shed", migrate=True)
     assert [row.volumes for row in cloud.pools.list()] == [0, 1]
-    device = ship.attach("nomad")
+    # Its guest has gone over meanwhile.
     assert ship.read(device) == "luggage"
+    ship.write(device, "more", at=4)
+    ship.lab.assert_in_order()
     volumes.detach("nomad", "ship")
+    for how in ({"read_only": True}, {}):
+        device = ship.attach("nomad", **how)
+        assert [ship.read(device, at) for at in (0, 4)] == ["luggage", "more"]
+        if how:
+            with pytest.raises(Refused) as refusal:
+                volumes.migrate("nomad", "default")
+            assert refusal.value.code == "volume.move.live"
+        volumes.detach("nomad", "ship")
     volumes.migrate("nomad", "default")
     assert ship.held("nomad") == "luggage"
     with pytest.raises(Refused) as refusal:

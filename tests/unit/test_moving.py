@@ -1,0 +1,116 @@
+"""A volume that moves under its guest: what is copied, and what is left when that ends early."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from backends.drivers.libvirt.facts import State
+from backends.drivers.step import Progress
+from backends.drivers.volumes import moving
+from backends.drivers.volumes.files import FileVolumes
+from backends.drivers.volumes.pool import Pool
+from backends.drivers.volumes.steps import CopyVolume
+from backends.errors import Cancelled, MachineFailed
+from backends.hosts import LocalHost
+from backends.plan.converge import plan
+from backends.records.instance import Power
+from backends.records.unit import Kind, Unit
+from tests.machine_model import Model, converge
+from tests.sample_records import SETTINGS, ident, records
+
+ID, GUEST = ident("volume", 0), ident("instance", 0)
+STEP = CopyVolume(ID, Pool(), Pool("shed"), 4096, '{"volume": {}}', GUEST)
+
+
+class Paper:
+    """A guest that goes over, or ends early, `over` or not; `doubtful` is one that is not found."""
+
+    def __init__(
+        self, file: str, *, at_work: bool = False, fails: bool = False, over: bool = True,
+        doubtful: bool = False,
+    ) -> None:  # fmt: skip
+        self._file, self._at_work = file, at_work
+        self._fails, self._over, self._doubtful = fails, over, doubtful
+        self.done: list[str] = []
+
+    def runs(self) -> bool:
+        return True
+
+    def file(self, serial: str) -> str | None:
+        if self._doubtful and self.done:
+            raise MachineFailed("libvirt.unreachable", "nobody there")
+        return self._file
+
+    def is_at_work(self, serial: str) -> bool:
+        return self._at_work
+
+    def begin(self, serial: str, file: str) -> None:
+        assert Path(file).stat().st_size == STEP.size
+        assert Path(file).stat().st_mode & 0o777 == 0o600
+        self.done.append("begin")
+
+    def finish(self, serial: str, file: str, progress: Progress) -> None:
+        self.done.append("finish")
+        self._file = file if self._over else self._file
+        if self._fails:
+            raise Cancelled("volume.migrate")
+
+    def abort(self, serial: str) -> None:
+        self.done.append("abort")
+
+
+@pytest.fixture
+def shed(tmp_path: Path) -> FileVolumes:
+    return FileVolumes(tmp_path / "shed", LocalHost(), "shed")
+
+
+@pytest.mark.parametrize(
+    ("at_work", "done"), [(False, ["begin", "finish"]), (True, ["finish"])], ids=["new", "resumed"]
+)
+def test_its_guest_goes_over_and_the_copy_is_labelled(
+    shed: FileVolumes, at_work: bool, done: list[str]
+) -> None:
+    guest = Paper("/old", at_work=at_work)
+    moving.move(guest, STEP, shed, lambda share: None)
+    assert guest.done == done
+    assert shed.host.read_text(shed.path(ID).with_name(f"{ID}.json")) == STEP.label
+
+
+def test_one_that_has_gone_over_is_only_labelled(shed: FileVolumes) -> None:
+    shed.folder.mkdir()
+    shed.path(ID).write_bytes(b"content")
+    guest = Paper(str(shed.path(ID)))
+    moving.move(guest, STEP, shed, lambda share: None)
+    assert guest.done == []
+    assert shed.path(ID).read_bytes() == b"content"
+
+
+@pytest.mark.parametrize(
+    ("over", "doubtful", "left"),
+    [(False, False, False), (True, False, True), (False, True, True)],
+    ids=["it stayed", "it went over", "nobody knows"],
+)
+def test_the_copy_goes_only_where_its_guest_is_known_to_have_stayed(
+    shed: FileVolumes, over: bool, doubtful: bool, left: bool
+) -> None:
+    guest = Paper("/old", fails=True, over=over, doubtful=doubtful)
+    with pytest.raises((Cancelled, MachineFailed)):
+        moving.move(guest, STEP, shed, lambda share: None)
+    assert guest.done == ["begin", "finish", "abort"]
+    assert shed.path(ID).exists() is left
+
+
+def test_an_instance_is_left_alone_while_a_volume_of_it_moves() -> None:
+    found, unit = records(volumes=1), Unit(Kind.INSTANCE, GUEST)
+    model = Model()
+    converge(model, found, SETTINGS)
+    assert model.facts().domains[GUEST].state is State.RUNNING
+    found.instances[GUEST].power = Power.STOPPED
+    found.volumes[ID].target_pool = "shed"
+    planned = plan(found, model.facts(), SETTINGS, [unit])
+    assert list(planned.steps) == []
+    assert [each.code for each in planned.problems] == ["volume.moving"]
+    found.volumes[ID].target_pool = ""
+    assert plan(found, model.facts(), SETTINGS, [unit]).steps
