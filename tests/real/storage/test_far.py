@@ -36,10 +36,8 @@ def shop(shared_lab: Lab, farm: Farm) -> Iterator[tuple[Lab, Cloud, Guest]]:
     cloud.pools.delete(THICK, THIN)
 
 
-# What a thick volume held is wiped, which takes an emulated host its time.
-@pytest.mark.parametrize(
-    "pool", [pytest.param(THICK, marks=[pytest.mark.long, pytest.mark.vast]), THIN]
-)
+# A thick volume is copied whole, which takes an emulated host its time.
+@pytest.mark.parametrize("pool", [pytest.param(THICK, marks=pytest.mark.long), THIN])
 def test_a_volume_lives_its_life(shop: tuple[Lab, Cloud, Guest], farm: Farm, pool: str) -> None:
     lab, cloud, guest = shop
     volume = make(cloud, "cargo", pool)
@@ -81,7 +79,6 @@ def test_a_volume_lives_its_life(shop: tuple[Lab, Cloud, Guest], farm: Farm, poo
 
 
 @pytest.mark.long
-@pytest.mark.vast
 def test_what_a_volume_holds_goes_wherever_it_is_sent(
     shop: tuple[Lab, Cloud, Guest], farm: Farm, tmp_path: Path
 ) -> None:
