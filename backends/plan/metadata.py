@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+import orjson
+
 from backends.drivers.facts import Facts
 from backends.drivers.metadata import program
 from backends.drivers.metadata.steps import (
@@ -102,7 +104,8 @@ def guests(network: Network, records: Records) -> str:
             addresses[each.address] = id_
         addresses[link_local(port.mac)] = id_
         if id_ not in instances:
-            instances[id_] = trees(instance, records, names)
+            # Written at once: trees by the thousand would be work for the garbage collector.
+            instances[id_] = orjson.Fragment(labels.dump(trees(instance, records, names)))
     return labels.dump({"addresses": addresses, "instances": instances})
 
 
