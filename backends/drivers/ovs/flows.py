@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+from backends.drivers.ovs.ofctl import run_ofctl, said
 from backends.drivers.ovs.openflow import read_cookies
 from backends.errors import MachineFailed
 from backends.hosts import Host, Output
@@ -13,15 +14,14 @@ from backends.settings import OVS_RUN
 
 CANARY_TABLE = 23
 _CANARY = f"table={CANARY_TABLE},priority=0,actions=drop"
-_READ = ("ovs-ofctl", "-O", "OpenFlow14", "--no-stats", "dump-flows")
-_READ_COUNTED = ("ovs-ofctl", "-O", "OpenFlow14", "dump-flows")
+_READ = ("--no-stats", "dump-flows")
+_READ_COUNTED = ("dump-flows",)
 # A bundle (OpenFlow 1.4) is done as a whole or not at all.
-_WRITE = ("ovs-ofctl", "-O", "OpenFlow14", "--bundle", "add-flows")
+_WRITE = ("--bundle", "add-flows")
 # A match of the whole metadata (OXM, TS-020 7.2.3.7): class, field, 8 bytes.
 _METADATA = bytes.fromhex("80000408")
 _COOKIE = re.compile(r"^ cookie=(0x[0-9a-f]+),", re.MULTILINE)
 _FLOW = re.compile(r"^ \S", re.MULTILINE)
-_TIMEOUT = 60.0
 
 
 def read_canaries(bridge: str, run: Path = OVS_RUN) -> tuple[int, dict[int, int]]:
@@ -46,9 +46,9 @@ def write_flows(
 
 def write(host: Host, bridge: str, text: str, run: Path = OVS_RUN) -> None:
     """Do all changes of a flow file, or none. Raises MachineFailed `ovs.flows.refused`."""
-    done = host.run([*_WRITE, _target(bridge, run), "-"], stdin=text, timeout=_TIMEOUT, check=False)
+    done = run_ofctl(host, run, bridge, _WRITE, "-", stdin=text)
     if done.status != 0:
-        raise MachineFailed("ovs.flows.refused", f"{bridge} refused its flows: {_words(done)}")
+        raise MachineFailed("ovs.flows.refused", f"{bridge} refused its flows: {said(done)}")
 
 
 def bundle(cookie: int, flows: Iterable[str], old: Sequence[int]) -> str:
@@ -80,29 +80,18 @@ def cookies_of(dump: str) -> set[int]:
 
 def read(host: Host, bridge: str, *match: str, run: Path = OVS_RUN) -> str:
     """The flows that match, without statistics. Raises MachineFailed `ovs.switch.unreachable`."""
-    return _dump(host, [*_READ, _target(bridge, run), *match])
+    return _dump(run_ofctl(host, run, bridge, _READ, *match, reads=True))
 
 
 def read_counted(host: Host, bridge: str, *match: str, run: Path = OVS_RUN) -> str:
     """The same with statistics."""
-    return _dump(host, [*_READ_COUNTED, _target(bridge, run), *match])
+    return _dump(run_ofctl(host, run, bridge, _READ_COUNTED, *match, reads=True))
 
 
-def _dump(host: Host, argv: list[str]) -> str:
-    done = host.run(argv, timeout=_TIMEOUT, reads=True, check=False)
+def _dump(done: Output) -> str:
     if done.status != 0:
         raise MachineFailed(
             "ovs.switch.unreachable",
-            f"the switch does not tell its flows: {_words(done)}; see that ovs-vswitchd runs",
+            f"the switch does not tell its flows: {said(done)}; see that ovs-vswitchd runs",
         )
     return done.stdout
-
-
-def _target(bridge: str, run: Path) -> str:
-    """The bridge's own socket: the switch is the one whose folder it lies in."""
-    return f"unix:{run}/{bridge}.mgmt"
-
-
-def _words(done: Output) -> str:
-    lines = (done.stderr or done.stdout).strip().splitlines() or ["no message"]
-    return lines[-1].removeprefix("ovs-ofctl: ")

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from backends.drivers.ovs.facts import Meter
+from backends.drivers.ovs.ofctl import run_ofctl, said
 from backends.drivers.ovs.openflow import multipart
 from backends.errors import MachineFailed
 from backends.hosts import Host
@@ -15,7 +16,6 @@ from backends.settings import OVS_RUN
 
 _STATS, _CONFIG = 9, 10
 _ALL = struct.pack(">I4x", 0xFFFFFFFF)
-_TIMEOUT = 30.0
 
 
 class MeterCounts(NamedTuple):
@@ -73,12 +73,9 @@ def remove_meters(host: Host, bridge: str, numbers: Iterable[int], run: Path = O
 
 
 def _tell(host: Host, verb: str, bridge: str, words: str, run: Path) -> None:
-    target = f"unix:{run}/{bridge}.mgmt"
-    done = host.run(["ovs-ofctl", "-O", "OpenFlow14", verb, target, words], timeout=_TIMEOUT,
-                    check=False)  # fmt: skip
+    done = run_ofctl(host, run, bridge, (verb,), words)
     if done.status != 0:
-        said = (done.stderr or done.stdout).strip().splitlines() or ["no message"]
         raise MachineFailed(
             "ovs.meters.refused",
-            f"{bridge} refused a bandwidth limit: {said[-1]}; its datapath may have no meters",
+            f"{bridge} refused a bandwidth limit: {said(done)}; its datapath may have no meters",
         )

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import socket
 import struct
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from backends.drivers.ovs.ofctl import TRIES
 from backends.errors import MachineFailed
 from backends.settings import OVS_RUN
 
@@ -82,16 +84,24 @@ def _request(
 ) -> tuple[bytes, list[tuple[int, int]]]:
     request = struct.pack(">HH4x", kind, 0) + body
     try:
-        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as opened:
-            opened.settimeout(timeout)
-            opened.connect(str(run / f"{bridge}.mgmt"))
-            opened.sendall(_message(_HELLO, b"") + _message(_REQUEST, request))
-            return _receive(opened)
+        for _ in range(TRIES - 1):
+            # A question may be put twice.
+            with suppress(ConnectionResetError, BrokenPipeError):
+                return _ask(run / f"{bridge}.mgmt", request, timeout)
+        return _ask(run / f"{bridge}.mgmt", request, timeout)
     except (OSError, ValueError) as error:
         raise MachineFailed(
             "ovs.switch.unreachable",
             f"bridge {bridge} does not tell its flows ({error}); see that ovs-vswitchd runs",
         ) from None
+
+
+def _ask(place: Path, request: bytes, timeout: float) -> tuple[bytes, list[tuple[int, int]]]:
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as opened:
+        opened.settimeout(timeout)
+        opened.connect(str(place))
+        opened.sendall(_message(_HELLO, b"") + _message(_REQUEST, request))
+        return _receive(opened)
 
 
 def _message(kind: int, body: bytes) -> bytes:
@@ -101,7 +111,7 @@ def _message(kind: int, body: bytes) -> bytes:
 def _receive(opened: socket.socket) -> tuple[bytes, list[tuple[int, int]]]:
     """All that came until the last part of the reply, and where in it the parts' flows are.
 
-    Raises ValueError where the bridge refuses or goes away.
+    Raises ValueError where the bridge refuses, ConnectionResetError where it goes away.
     """
     buffer = bytearray(_CHUNK)
     filled = at = 0
@@ -111,7 +121,7 @@ def _receive(opened: socket.socket) -> tuple[bytes, list[tuple[int, int]]]:
             buffer.extend(bytes(len(buffer)))
         got = opened.recv_into(memoryview(buffer)[filled:], _CHUNK)
         if not got:
-            raise ValueError("it closed the connection")
+            raise ConnectionResetError("it closed the connection")
         filled += got
         while filled - at >= 16:
             _, kind, length, number = struct.unpack_from(">BBHI", buffer, at)
