@@ -40,13 +40,16 @@ def extend(cloud: Cloud) -> None:
 
 
 def attach(cloud: Cloud) -> None:
-    if not cloud.volumes.show(FIRST).attached:
-        cloud.volumes.attach(FIRST, GUEST)
+    """A new one each time: the target that it gets then stays as long as it does."""
+    make_plain(cloud)
+    if not cloud.volumes.show(MADE).attached:
+        cloud.volumes.attach(MADE, GUEST)
 
 
 def detach(cloud: Cloud) -> None:
-    if cloud.volumes.show(FIRST).attached:
-        cloud.volumes.detach(FIRST, GUEST)
+    if _there(cloud.volumes.show, MADE) and cloud.volumes.show(MADE).attached:
+        cloud.volumes.detach(MADE, GUEST)
+    unmake(cloud)
 
 
 def backup(cloud: Cloud) -> None:
@@ -92,7 +95,7 @@ PAIRS: dict[str, tuple[str, str]] = {
     "migrate": ("migrate", "return_"),
 }
 # What one begins with, where it is the second half alone that is to be killed.
-BEFORE = {"extend": "make_plain"}
+BEFORE = {"extend": "make_plain", "attach": "make_plain"}
 ERRANDS: dict[str, Errand] = {
     f"far-{each.__name__}": each
     for each in (
