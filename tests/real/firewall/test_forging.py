@@ -11,7 +11,7 @@ from backends.services.port import AddressPair
 from backends.services.security_group import NewRule
 from tests.real.firewall import frames
 from tests.real.firewall.conftest import Site
-from tests.real.firewall.station import LONG, SHORT, Station
+from tests.real.firewall.station import LONG, SHORT, Station, settled
 
 FALSE_MAC = "fa:16:3e:66:66:66"
 MARK = b"a frame of the test's own"
@@ -85,10 +85,13 @@ def _open(site: Site) -> str:
 
 
 def _arrives(source: Station, target: Station, frame: bytes, *, wait: float = LONG) -> bool:
-    wire = target.wire()
-    source.wire().send(frame)
-    # From the sender's address on: the receiver's may be a group's.
-    return wire.caught(lambda seen: seen[12:] == frame[12:], wait=wait)
+    def ask(wait: float) -> bool:
+        wire = target.wire()
+        source.wire().send(frame)
+        # From the sender's address on: the receiver's may be a group's.
+        return wire.caught(lambda seen: seen[12:] == frame[12:], wait=wait)
+
+    return settled(ask, wait)
 
 
 @pytest.fixture

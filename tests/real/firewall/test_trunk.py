@@ -19,7 +19,7 @@ from backends.services.security_group import NewRule
 from backends.services.trunk import NewSubport
 from tests.real.firewall import frames
 from tests.real.firewall.conftest import Site
-from tests.real.firewall.station import LONG, SHORT, Station
+from tests.real.firewall.station import LONG, SHORT, Station, settled
 
 _PACKET, _AUXDATA, _VLAN_VALID = 263, 8, 0x10
 VLAN = 100
@@ -82,17 +82,24 @@ class Dock:
         return frame, token
 
     def arrives(self, target: Station, wait: float = LONG, **values: object) -> bool:
-        wire = target.wire()
-        frame, token = self.mail(target, **values)  # type: ignore[arg-type]
-        self.guest.wire().send(frame)
-        return wire.caught(lambda seen: token in seen, wait=wait)
+        def ask(wait: float) -> bool:
+            wire = target.wire()
+            frame, token = self.mail(target, **values)  # type: ignore[arg-type]
+            self.guest.wire().send(frame)
+            return wire.caught(lambda seen: token in seen, wait=wait)
+
+        return settled(ask, wait)
 
     def hears(self, source: Station, wait: float = LONG) -> bool:
         """Whether a datagram to the subport comes in under its tag."""
-        wire, token = TaggedWire(self.guest), secrets.token_bytes(8)
-        frame = frames.udp((source.mac, source.v4, 6), (self.subport.mac, self.v4, 6), token)
-        source.wire().send(frame)
-        return wire.caught(lambda vlan, seen: vlan == VLAN and token in seen, wait=wait)
+
+        def ask(wait: float) -> bool:
+            wire, token = TaggedWire(self.guest), secrets.token_bytes(8)
+            frame = frames.udp((source.mac, source.v4, 6), (self.subport.mac, self.v4, 6), token)
+            source.wire().send(frame)
+            return wire.caught(lambda vlan, seen: vlan == VLAN and token in seen, wait=wait)
+
+        return settled(ask, wait)
 
 
 @pytest.fixture
