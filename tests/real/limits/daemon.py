@@ -14,7 +14,9 @@ import sys
 import tempfile
 from pathlib import Path
 
-from tests.real.lab import eventually
+import psutil
+
+from tests.real.lab import DEADLINE, eventually
 
 _SYSTEM = {
     "etc": Path("/etc/libvirt"),
@@ -31,6 +33,7 @@ class Daemon:
     def __init__(self) -> None:
         self._log: subprocess.Popen[bytes] | None = None
         self._libvirtd: subprocess.Popen[bytes] | None = None
+        self._helpers: list[psutil.Process] = []
         # A socket's path has at most 107 bytes (unix(7)), so not below pytest's folders.
         self.folder = Path(tempfile.mkdtemp(prefix="qdlv"))
         self.folder.chmod(0o711)
@@ -61,8 +64,13 @@ class Daemon:
         return self.folder / "run" / "virtlogd-sock"
 
     def start(self) -> None:
-        """Run libvirtd; returns once it answers."""
+        """Run libvirtd; returns once it answers.
+
+        An ovs-vsctl that the one before had begun may still plug a port: it is waited for, as an
+        init system's restart takes longer than that too.
+        """
         assert self._log is not None
+        psutil.wait_procs(self._helpers, timeout=DEADLINE)
         self._socket.unlink(missing_ok=True)
         name_space = ("nsenter", "--mount", "--target", str(self._log.pid))
         program = ("libvirtd", "--pid-file", "/run/libvirt/libvirtd.pid")
@@ -73,6 +81,10 @@ class Daemon:
     def kill(self) -> None:
         """End libvirtd without a warning. The guests go on."""
         assert self._libvirtd is not None
+        # Stopped first, so that it begins nothing while we look at what it began.
+        self._libvirtd.send_signal(signal.SIGSTOP)
+        begun = psutil.Process(self._libvirtd.pid).children(recursive=True)
+        self._helpers = [each for each in begun if each.name() == "ovs-vsctl"]
         self._libvirtd.send_signal(signal.SIGKILL)
         self._libvirtd.wait()
         self._libvirtd = None
