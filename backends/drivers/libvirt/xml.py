@@ -128,37 +128,25 @@ def parse_domain(xml: str) -> Parsed:
 
 def find_disk(xml: str, serial: str) -> str | None:
     """The XML of a domain's disk with this serial, or None."""
-    for disk in ElementTree.fromstring(xml).iterfind("devices/disk"):
-        if disk.findtext("serial") == serial:
-            return ElementTree.tostring(disk, encoding="unicode")
-    return None
+    disk = _disk(xml, serial)
+    return None if disk is None else ElementTree.tostring(disk, encoding="unicode")
 
 
 def target_of_serial(xml: str, serial: str) -> str | None:
     """The target (`vdb`) of a domain's disk with this serial, or None."""
-    for disk in ElementTree.fromstring(xml).iterfind("devices/disk"):
-        target = disk.find("target")
-        if target is not None and disk.findtext("serial") == serial:
-            return target.get("dev")
-    return None
+    return _part(_disk(xml, serial), "target").get("dev")
 
 
 def file_of_serial(xml: str, serial: str) -> str | None:
     """The file or device that a domain's disk with this serial is, or None."""
-    for disk in ElementTree.fromstring(xml).iterfind("devices/disk"):
-        source = disk.find("source")
-        if source is not None and disk.findtext("serial") == serial:
-            return source.get("file") or source.get("dev")
-    return None
+    source = _part(_disk(xml, serial), "source")
+    return source.get("file") or source.get("dev")
 
 
 def is_mirrored(xml: str, serial: str) -> bool:
     """Whether all of a domain's disk with this serial is in the copy that is made of it, too."""
-    for disk in ElementTree.fromstring(xml).iterfind("devices/disk"):
-        mirror = disk.find("mirror")
-        if mirror is not None and disk.findtext("serial") == serial:
-            return mirror.get("job") == "copy" and mirror.get("ready") == "yes"
-    return False
+    mirror = _part(_disk(xml, serial), "mirror")
+    return mirror.get("job") == "copy" and mirror.get("ready") == "yes"
 
 
 def serials(xml: str) -> dict[str, str]:
@@ -215,6 +203,18 @@ def with_link(xml: str, port_id: str, up: bool) -> str | None:
             link.set("state", "up" if up else "down")
             return ElementTree.tostring(nic, encoding="unicode")
     return None
+
+
+def _disk(xml: str, serial: str) -> Element | None:
+    """A domain's disk with this serial, or None."""
+    disks = ElementTree.fromstring(xml).iterfind("devices/disk")
+    return next((disk for disk in disks if disk.findtext("serial") == serial), None)
+
+
+def _part(disk: Element | None, tag: str) -> Element:
+    """What a disk has by this name; one without attributes where it has none."""
+    found = None if disk is None else disk.find(tag)
+    return Element(tag) if found is None else found
 
 
 def _nics(domain: Element) -> Iterator[Element]:
