@@ -48,7 +48,8 @@ class Edge:
     """A device's port on a network; `outside` is a router's gateway. `floating` are lent to it.
 
     `vlan` is what an instance tags its frames with where it is on the network by a trunk, 0 where
-    it is not; such an edge has no `interface` of its own.
+    it is not; such an edge has no `interface` of its own. `off` says that its port, or the trunk,
+    is switched off.
     """
 
     device: str
@@ -58,11 +59,13 @@ class Edge:
     floating: tuple[str, ...] = ()
     outside: bool = False
     vlan: int = 0
+    off: bool = False
 
     @property
     def said(self) -> str:
-        """Its addresses, and the VLAN of a trunk."""
-        words = (", ".join(self.addresses), f"VLAN {self.vlan}" if self.vlan else "")
+        """Its addresses, the VLAN of a trunk, and that it is off."""
+        vlan = f"VLAN {self.vlan}" if self.vlan else ""
+        words = (", ".join(self.addresses), vlan, "off" if self.off else "")
         return " ".join(word for word in words if word)
 
 
@@ -139,7 +142,8 @@ def _network(
         gateway = f"  gateway {subnet.gateway_ip}" if subnet.gateway_ip else ""
         dhcp = f"  DHCP {served[subnet.id]}" if subnet.id in served else ""
         notes.append(f"{subnet.cidr}{gateway}{dhcp}")
-    said = [f"MTU {row.mtu}"]
+    said = [] if row.admin_state_up else ["switched off"]
+    said.append(f"MTU {row.mtu}")
     if row.network_type != "local":
         said.append(f"{row.network_type} {row.segmentation_id or ''}".strip())
     said += [word for word, so in (("external", row.external), ("shared", row.shared)) if so]
@@ -188,15 +192,17 @@ def _edges(found: Found, nodes: Mapping[str, Node]) -> Iterable[Edge]:
             yield Edge(
                 port.device_id, port.network_id, port.interface,
                 tuple(address for _, address in view.addresses), tuple(lent[port.id]),
-                port.device_owner == OWNER_GATEWAY,
+                port.device_owner == OWNER_GATEWAY, off=not port.admin_state_up,
             )  # fmt: skip
     addresses = {view.port.id: view.addresses for view in found.ports}
     for trunk in found.trunks:
         device = trunk.parent.device_id
+        carries = trunk.trunk.admin_state_up and trunk.parent.admin_state_up
         for subport, port in trunk.subports:
             if device in nodes and port.network_id in nodes:
                 yield Edge(
                     device, port.network_id, "",
                     tuple(address for _, address in addresses.get(port.id, ())),
                     tuple(lent[port.id]), vlan=subport.segmentation_id,
+                    off=not (carries and port.admin_state_up),
                 )  # fmt: skip

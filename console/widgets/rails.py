@@ -11,7 +11,8 @@ hangs on them. Pure.
        ●──◉── tap-1  ACTIVE  10.0.0.7, 10.1.0.7 VLAN 100
           ●── db-2  SHUTOFF  10.1.0.6
 
-A ring is a trunk's subport: the instance is on that network by the VLAN that is said.
+A ring is a trunk's subport: the instance is on that network by the VLAN that is said. What is
+hollow is off: the instance, its port, or the trunk.
 """
 
 from __future__ import annotations
@@ -241,17 +242,17 @@ class _Drawing:
             yield TextLine(tuple(span for span in spans if span[0]), f"fold:{node.id}")
 
     def _guest(self, guest: Node) -> TextLine:
-        # A port of its own on a network counts for more than a trunk's.
-        ports = sorted(self._order.on[guest.id], key=lambda edge: not edge.vlan)
+        # What is on counts for more, and a port of its own for more than a trunk's.
+        ports = sorted(self._order.on[guest.id], key=lambda each: (not each.off, not each.vlan))
         edges = {edge.network: edge for edge in ports}
         busy = guest.id in self._busy and guest.differs
         tone = "warn" if busy else guest.tone
-        dot, ring = (_OFF, _TRUNK_OFF) if tone == "dim" else (_DOT, _TRUNK)
         spans: list[Span] = [(" ", "")]
         hung = False
         for rail in self._rails:
             if rail in edges:
-                spans += [(ring if edges[rail].vlan else dot, tone), ("──", "")]
+                edge = edges[rail]
+                spans += [(_joint(edge, tone), "dim" if edge.off else tone), ("──", "")]
                 hung = True
             else:
                 spans.append((self._glyph(rail, crossed=hung) + ("──" if hung else _GAP), ""))
@@ -292,6 +293,12 @@ class _Drawing:
             if rate >= FLOWS
         ]
         return f"  {' '.join(said)}"
+
+
+def _joint(edge: Edge, tone: str) -> str:
+    """How an instance hangs on a network: a dot, or a ring by a trunk; hollow where that is off."""
+    on, off = (_TRUNK, _TRUNK_OFF) if edge.vlan else (_DOT, _OFF)
+    return off if edge.off or tone == "dim" else on
 
 
 def _tally(guests: Sequence[Node]) -> str:

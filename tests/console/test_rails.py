@@ -54,6 +54,22 @@ def test_a_trunks_subports_are_rings_with_their_vlan() -> None:
     ]
 
 
+def test_a_port_and_a_trunk_that_are_off_are_hollow_and_said() -> None:
+    nodes = [net("a", "front"), net("b", "back"), guest("1", "web"), guest("2", "db")]
+    edges = [
+        Edge("1", "a", "t1", ("10.0.0.5",)), Edge("1", "b", "", ("10.1.0.5",), vlan=100, off=True),
+        Edge("2", "a", "t2", off=True), Edge("2", "a", "t3"), Edge("2", "b", "t4", off=True),
+    ]  # fmt: skip
+    assert picture(nodes, edges) == [
+        " ┬── front",
+        " │  ┬── back",
+        " ●──◎── web  ACTIVE  10.0.0.5, 10.1.0.5 VLAN 100 off",
+        " ●──○── db  ACTIVE  off, off",
+    ]
+    lines = draw(Topology({node.id: node for node in nodes}, edges))
+    assert [tone for text, tone in lines[2].spans if text in "●◎"] == ["good", "dim"]
+
+
 def test_routers_hang_on_the_way_out_and_networks_on_their_routers() -> None:
     router = Node(ROUTER, "r", "gate", "p", "SNAT", "good")
     inner = Node(ROUTER, "s", "inner", "p", "", "bad", differs=True)

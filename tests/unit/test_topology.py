@@ -93,6 +93,30 @@ def test_a_trunk_joins_its_instance_to_the_networks_of_its_subports(found: Found
     assert "back" in {node.name for node in made.of_project("p").nodes.values()}
 
 
+@pytest.mark.parametrize("off", ["trunk", "parent", "subport"])
+def test_a_trunk_that_is_off_is_said_to_be(found: Found, off: str) -> None:
+    back = Network(id="back", project_id="p", name="back", admin_state_up=False)
+    view = port("g", "back", "t", "trunk:subport")
+    parent = found.ports[0].port
+    trunk = Trunk(id="t", project_id="p", name="stem", port_id=parent.id)
+    held = Subport(port_id=view.port.id, trunk_id="t", segmentation_id=100)
+    {"trunk": trunk, "parent": parent, "subport": view.port}[off].admin_state_up = False
+    made = topology(
+        replace(
+            found,
+            networks=[*found.networks, back],
+            ports=[*found.ports, view],
+            trunks=[TrunkView(trunk, parent, ((held, view.port),))],
+        )
+    )
+    (edge,) = (each for each in made.edges if each.vlan)
+    assert edge.said == "VLAN 100 off"
+    assert [each.off for each in made.edges if each.network == "in" and each.device == "1"] == [
+        off == "parent"
+    ]
+    assert made.nodes["back"].status == "switched off  MTU 1500"
+
+
 def test_a_trunk_that_is_plugged_nowhere_joins_nothing(found: Found) -> None:
     parent = Port(id="x" * 8, network_id="in", project_id="p", mac="")
     view = port("g", "in", "t", "trunk:subport")
