@@ -9,12 +9,13 @@ from __future__ import annotations
 import contextlib
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 from xml.etree import ElementTree
 from xml.etree.ElementTree import Element, SubElement
 
-from backends.drivers.libvirt import ownership, xml
+from backends.drivers.libvirt import jobs, ownership
 from backends.drivers.libvirt.connection import Connection
 from backends.drivers.step import Progress
 from backends.errors import MachineFailed
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-_POLL = 0.1
 # Seconds that an agent has to freeze file systems, or to thaw them, and how often it is asked for
 # the latter where it says nothing (libvirt gives one that is silent up after 5 s).
 _FREEZE = 10
@@ -49,19 +49,19 @@ class Backup:
         where it answers, holds its file systems still meanwhile the moment is taken. Raises
         MachineFailed `libvirt.backup.failed`, what `progress` raises.
         """
-        partial = Path(target + PARTIAL)
+        part = Path(target + PARTIAL)
         if self._host.exists(Path(target)) or not self._runs(domain_id):
             return
         self._abort(domain_id)
-        self._host.remove(partial)
+        self._host.remove(part)
         try:
-            self._on(domain_id, lambda domain: _begin(domain, disk, str(partial)))
-            self._wait(domain_id, progress)
+            self._on(domain_id, lambda domain: _begin(domain, disk, str(part)))
+            jobs.finish_backup(partial(self._on, domain_id), domain_id, progress)
         except BaseException:
             self._abort(domain_id)
-            self._host.remove(partial)
+            self._host.remove(part)
             raise
-        self._host.run(["mv", "--no-target-directory", str(partial), target])
+        self._host.run(["mv", "--no-target-directory", str(part), target])
 
     def _runs(self, domain_id: str) -> bool:
         def work(connection: libvirt.virConnect) -> bool:
@@ -70,24 +70,11 @@ class Backup:
 
         return self._connection.call(work)
 
-    def _wait(self, domain_id: str, progress: Progress) -> None:
-        while (done := self._on(domain_id, share)) is not None:
-            progress(done)
-            time.sleep(_POLL)
-        if not self._on(domain_id, succeeded):
-            raise MachineFailed(
-                "libvirt.backup.failed",
-                f"the copy of a disk of {domain_id} was cut short; is the file system full?",
-            )
-
     def _abort(self, domain_id: str) -> None:
         """End what is left of another try, or of this one."""
         with contextlib.suppress(MachineFailed):
             self._on(domain_id, _thaw)
-            if self._on(domain_id, share) is not None:
-                self._on(domain_id, lambda domain: domain.abortJob())
-            while self._on(domain_id, share) is not None:
-                time.sleep(_POLL)
+        jobs.abort_backup(partial(self._on, domain_id))
 
     def _on(self, domain_id: str, work: Callable[[libvirt.virDomain], T]) -> T:
         return self._connection.call(
@@ -148,28 +135,6 @@ def _thaw(domain: libvirt.virDomain) -> bool:
 
 
 def _begin(domain: libvirt.virDomain, disk: str, target: str) -> None:
-    name = xml.target_of(domain.XMLDesc(), disk)
-    if name is None:
-        raise MachineFailed("libvirt.disk.missing", f"{domain.name()} does not run on {disk}")
+    name = jobs.target_of(domain, disk)
     with still(domain):
         domain.backupBegin(backup_xml(name, target), None)
-
-
-def share(domain: libvirt.virDomain) -> float | None:
-    """How much of a backup is done, 0 to 1; None where none is at work."""
-    import libvirt
-
-    if not domain.isActive():
-        return None
-    stats = domain.jobStats()
-    if stats.get("operation") != libvirt.VIR_DOMAIN_JOB_OPERATION_BACKUP:
-        return None
-    total = stats.get("disk_total", 0)
-    return min(1.0, stats.get("disk_processed", 0) / total) if total else 0.0
-
-
-def succeeded(domain: libvirt.virDomain) -> bool:
-    """Whether the backup that ended last was whole."""
-    import libvirt
-
-    return bool(domain.jobStats(libvirt.VIR_DOMAIN_JOB_STATS_COMPLETED).get("success", False))

@@ -6,18 +6,15 @@ The job runs in QEMU: it goes on when who began it dies, and is then only waited
 from __future__ import annotations
 
 import contextlib
-import time
 from typing import TYPE_CHECKING
 
-from backends.drivers.libvirt import ownership, xml
+from backends.drivers.libvirt import jobs, ownership
 from backends.drivers.libvirt.connection import Connection
 from backends.drivers.step import Progress
 from backends.errors import MachineFailed
 
 if TYPE_CHECKING:
     import libvirt
-
-_POLL = 0.2
 
 
 class Flatten:
@@ -36,9 +33,7 @@ class Flatten:
         if not self._connection.call(lambda connection: self._begin(connection, domain_id, disk)):
             return
         try:
-            while (share := self._share(domain_id, disk)) is not None:
-                progress(share)
-                time.sleep(_POLL)
+            jobs.wait(lambda: self._share(domain_id, disk), progress)
         except BaseException:
             with contextlib.suppress(MachineFailed):
                 self._connection.call(lambda connection: self._abort(connection, domain_id, disk))
@@ -49,7 +44,7 @@ class Flatten:
         domain = ownership.get_own(connection, domain_id, self._cloud)
         if not domain.isActive():
             return False
-        target = _target(domain, disk)
+        target = jobs.target_of(domain, disk)
         if not domain.blockJobInfo(target):
             domain.blockPull(target, 0, 0)
         return True
@@ -63,21 +58,11 @@ class Flatten:
                 raise MachineFailed(
                     "libvirt.pull.failed", f"{domain_id} went off before all was copied; try again"
                 )
-            job = domain.blockJobInfo(_target(domain, disk))
-            if not job:
-                return None
-            return job["cur"] / job["end"] if job["end"] else 0.0
+            return jobs.block_share(domain, jobs.target_of(domain, disk))
 
         return self._connection.call(look)
 
     def _abort(self, connection: libvirt.virConnect, domain_id: str, disk: str) -> None:
         domain = ownership.get_own(connection, domain_id, self._cloud)
         if domain.isActive():
-            domain.blockJobAbort(_target(domain, disk), 0)
-
-
-def _target(domain: libvirt.virDomain, disk: str) -> str:
-    name = xml.target_of(domain.XMLDesc(), disk)
-    if name is None:
-        raise MachineFailed("libvirt.disk.missing", f"{domain.name()} does not run on {disk}")
-    return name
+            domain.blockJobAbort(jobs.target_of(domain, disk), 0)

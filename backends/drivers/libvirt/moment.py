@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
-import time
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from functools import partial
@@ -12,18 +10,15 @@ from typing import TYPE_CHECKING, TypeVar
 from xml.etree import ElementTree
 from xml.etree.ElementTree import Element, SubElement
 
-from backends.drivers.libvirt import ownership, xml
-from backends.drivers.libvirt.backup import share, succeeded
+from backends.drivers.libvirt import jobs, ownership, xml
 from backends.drivers.libvirt.backup import still as frozen
 from backends.drivers.libvirt.connection import Connection
 from backends.drivers.step import Progress
-from backends.errors import MachineFailed
 
 if TYPE_CHECKING:
     import libvirt
 
 T = TypeVar("T")
-_POLL = 0.1
 
 
 class GuestMoment:
@@ -61,23 +56,25 @@ class GuestMoment:
         if self._halts or not serials or len(serials) != len(set(serials)):
             return frozenset()
         busy = [
-            (domain, each) for domain, each in zip(domains, disks, strict=True) if each
-        ]  # fmt: skip
-        for domain, _ in busy:
-            _abort(domain)
+            (partial(self._on, domain), domain, each)
+            for domain, each in zip(domains, disks, strict=True)
+            if each
+        ]
+        for on, _, _ in busy:
+            jobs.abort_backup(on)
         try:
             with ExitStack() as held:
-                for domain, _ in busy:
+                for _, domain, _ in busy:
                     held.enter_context(frozen(domain))
-                for domain, _ in busy if len(busy) > 1 else ():
+                for _, domain, _ in busy if len(busy) > 1 else ():
                     held.enter_context(_halted(domain))
-                for domain, each in busy:
-                    self._call(partial(_begin, domain, each))
-            for number, (domain, _) in enumerate(busy):
-                self._wait(domain, _part(progress, number, len(busy)))
+                for on, _, each in busy:
+                    on(partial(_begin, targets=each))
+            for number, (on, domain, _) in enumerate(busy):
+                jobs.finish_backup(on, domain.name(), _part(progress, number, len(busy)))
         except BaseException:
-            for domain, _ in busy:
-                _abort(domain)
+            for on, _, _ in busy:
+                jobs.abort_backup(on)
             raise
         return frozenset(serials)
 
@@ -88,16 +85,8 @@ class GuestMoment:
 
         return self._connection.call(work)
 
-    def _call(self, work: Callable[[], T]) -> T:
-        return self._connection.call(lambda connection: work())
-
-    def _wait(self, domain: libvirt.virDomain, progress: Progress) -> None:
-        while (done := self._call(lambda: share(domain))) is not None:
-            progress(done)
-            time.sleep(_POLL)
-        if not self._call(lambda: succeeded(domain)):
-            text = f"the copy of a volume of {domain.name()} was cut short; is the pool full?"
-            raise MachineFailed("libvirt.backup.failed", text)
+    def _on(self, domain: libvirt.virDomain, work: Callable[[libvirt.virDomain], T]) -> T:
+        return self._connection.call(lambda connection: work(domain))
 
 
 def backup_xml(domain: str, targets: Mapping[str, str]) -> str:
@@ -146,14 +135,3 @@ def _begin(domain: libvirt.virDomain, targets: Mapping[str, str]) -> None:
 
 def _part(progress: Progress, number: int, count: int) -> Progress:
     return lambda done: progress((number + done) / count)
-
-
-def _abort(domain: libvirt.virDomain) -> None:
-    """End what another try left at work, or this one."""
-    import libvirt
-
-    with contextlib.suppress(libvirt.libvirtError, MachineFailed):
-        if share(domain) is not None:
-            domain.abortJob()
-        while share(domain) is not None:
-            time.sleep(_POLL)
