@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import sys
+import termios
 from collections.abc import Callable, Mapping
 from functools import partial
 from typing import TYPE_CHECKING, ClassVar
@@ -39,6 +41,9 @@ def run(access: Access) -> int:
     # over takes a quarter of the time until then.
     gc.disable()
     app = Quarterdeck(access, keys)
+    with contextlib.suppress(termios.error):
+        # What was typed before was for nobody.
+        termios.tcflush(0, termios.TCIFLUSH)
     app.run()
     if app.farewell:
         print(f"quarterdeck: {app.farewell}", file=sys.stderr)

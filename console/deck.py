@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from textual import on
+from textual import events, on
 from textual.actions import SkipAction
 from textual.app import App, ComposeResult, SystemCommand
 from textual.binding import Binding
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
     from textual.command import Provider
     from textual.screen import Screen
 
+# Seconds without a key that end what was typed before the first panel stood.
+_REST = 0.5
 _THEMES = Path(__file__).resolve().parent.parent / "themes"
 
 
@@ -59,7 +62,8 @@ class Deck(App[int]):
         self.keys = keys
         self._roots: dict[str, Panel] = {panels.FIRST: panels.make(panels.FIRST)}
         self._stack: list[Panel] = [self._roots[panels.FIRST]]
-        self._shown = False
+        self._shown = self._listens = False
+        self._unheard = 0.0
         # Held, not looked up: what comes while the screen is taken down still finds them.
         self.tray = Tray("tray")
         self._lines: dict[str, Line] = {}
@@ -110,6 +114,22 @@ class Deck(App[int]):
             self.set_keymap(self.keys)
         self._focus_panel()
         self.show_bars()
+        self.call_after_refresh(self._listen)
+
+    def _listen(self) -> None:
+        """Take keys from now on; later where somebody is typing, lest half a word is taken."""
+        rest = self._unheard + _REST - time.monotonic()
+        if rest > 0:
+            self.set_timer(rest, self._listen)
+        else:
+            self._listens = True
+
+    async def on_event(self, event: events.Event) -> None:
+        """Keys that were pressed before there was a panel to see were not meant for one."""
+        if self._listens or not isinstance(event, events.Key | events.Paste):
+            await super().on_event(event)
+        else:
+            self._unheard = time.monotonic()
 
     def on_resize(self) -> None:
         """Names of tabs are short where the line is."""

@@ -256,6 +256,26 @@ async def test_what_comes_in_one_burst_goes_where_it_was_meant_to(
         assert len(app.screen_stack) == 1
 
 
+async def test_what_was_typed_before_there_was_a_panel_is_not_for_it(
+    deck: Maker, paper: recorded.Recorded, cloud: Cloud
+) -> None:
+    made = deck(paper, cloud)
+
+    class Early(Quarterdeck):
+        def on_load(self) -> None:
+            for each in ":stop":
+                self.post_message(events.Key({":": "colon"}.get(each, each), each))
+
+    app = Early(made.access)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await until(pilot, lambda: app.panel.fresh_at is not None)
+        await until(pilot, lambda: app._listens)
+        assert not app.query("Prompt")
+        assert len(app.screen_stack) == 1
+        await pilot.press("colon")
+        await until(pilot, lambda: app.query("Prompt"))
+
+
 async def test_a_colon_in_a_field_is_a_letter(
     deck: Maker, paper: recorded.Recorded, cloud: Cloud
 ) -> None:
