@@ -296,6 +296,36 @@ def test_an_opened_file_is_seen_and_closed_again(
     assert driver.images()[ONE].closed
 
 
+@pytest.mark.parametrize("step", [ConvertImage(ONE, "raw", "qcow2"), RemoveImage(ONE)])
+def test_a_shared_file_that_was_left_open_is_closed_when_one_lets_go_of_it(
+    driver: QemuImgDriver, settings: Settings, raw: Path, step: ConvertImage | RemoveImage
+) -> None:
+    """As a try leaves it that died while the file was lent."""
+    for each in (ONE, TWO):
+        driver.apply(ImportImage(each, str(raw), "raw"), quiet)
+    settings.image(ONE).chmod(0o460)
+    assert not driver.images()[TWO].closed
+    driver.apply(step, quiet)
+    assert driver.images()[TWO].closed
+
+
+def test_nothing_lies_beside_an_import_when_it_gets_its_name(
+    driver: QemuImgDriver, settings: Settings, raw: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A kill right after it leaves an image, of which nobody looks for leftovers."""
+    beside = []
+
+    def rename(old: Path, new: Path) -> None:
+        os.replace(old, new)
+        beside.append({path.name for path in settings.images.iterdir()})
+
+    monkeypatch.setattr(os, "rename", rename)
+    driver.apply(ImportImage(ONE, str(raw), "raw"), quiet)
+    driver.apply(ImportImage(TWO, str(raw), "raw"), quiet)
+    files = [{each, f"{each}.sums"} for each in (ONE, TWO)]
+    assert beside == [files[0], files[0] | files[1]]
+
+
 @pytest.mark.parametrize("to", ["qcow2", "vdi", "vhd", "vhdx", "vmdk", "raw"])
 def test_an_image_becomes_another_format_and_the_same_disk(
     driver: QemuImgDriver, settings: Settings, raw: Path, to: str

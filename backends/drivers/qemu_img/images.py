@@ -87,7 +87,6 @@ class Images:
                 if not self._host.exists(self._path(step.id)):
                     self._host.remove(self._sums(step.id))
                 raise
-        self._host.remove(self._note_path(step.id))
 
     def convert(self, step: ConvertImage, progress: Progress) -> None:
         """Write it anew, then put that in its place. Killed in between, it is found to be done."""
@@ -100,6 +99,8 @@ class Images:
                 probe.inspect(partial, step.to)
                 owner.close(partial)
                 _sync_file(partial)
+                # Other images may share it, and a try that died may have left it lent.
+                owner.close(path)
                 partial.rename(path)
                 _sync(self._settings.images)
             except OSError as error:
@@ -178,6 +179,7 @@ class Images:
 
     def remove(self, image_id: str) -> None:
         """Remove its file, its description, and what an interrupted import left."""
+        self.close(image_id)
         self._host.remove(self._path(image_id))
         self._host.remove(self._sums(image_id))
         self._drop(image_id)
@@ -228,6 +230,8 @@ class Images:
         self._describe(image_id, sums, found)
         try:
             twin = self._twin(image_id, partial, sums, progress)
+            # What has the name has no note: nobody would look for one beside it.
+            self._host.remove(self._note_path(image_id))
             if twin is not None:
                 partial.unlink()
                 os.link(twin, partial)
