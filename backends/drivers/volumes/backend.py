@@ -121,6 +121,10 @@ class Backend(Protocol):
         """Let it have at least `size` bytes."""
         ...
 
+    def empty(self, volume_id: str) -> bool:
+        """Let it read as zeros and take no space; False where it cannot: it is as it was then."""
+        ...
+
     def snapshot(self, shots: Sequence[Shot], moment: Moment, progress: Progress) -> None:
         """Make snapshots, all of one moment."""
         ...

@@ -44,7 +44,6 @@ Moments = Callable[[Collection[str], bool], Moment]
 Mirrors = Callable[[str], Mirror]
 # The host that a pool lies on.
 Hosts = Callable[[Pool], Host]
-_DISCARD = 600.0
 
 
 class VolumeDriver:
@@ -339,11 +338,10 @@ class VolumeDriver:
                 self.backups.remove(Path(folder))
 
     def _restore(self, volume_id: str, pool: Pool, folder: Path, progress: Progress) -> None:
-        backend, hollow = self.backend(pool), bool(pool.thin_pool)
+        backend = self.backend(pool)
         path = backend.path(volume_id)
         try:
-            if hollow:
-                backend.host.run(["blkdiscard", str(path)], timeout=_DISCARD)
+            hollow = backend.empty(volume_id)
             self._write_backup(folder, backend.host, path, progress, hollow=hollow)
         except QuarterdeckError as error:
             text = "a part of the backup was written: `drift repair` goes on with it"

@@ -110,6 +110,12 @@ class LogicalVolumes:
         if found.size < size:
             self._lvm.run("lvextend", "--yes", "--size", f"{size}b", self._path(name))
 
+    def empty(self, volume_id: str) -> bool:
+        """A thin one's blocks go back to the pool; a thick one's stay its own."""
+        if self._pool.thin_pool:
+            self.host.run(["blkdiscard", str(self.path(volume_id))], timeout=_WIPE_DEADLINE)
+        return bool(self._pool.thin_pool)
+
     def remove(self, volume_id: str, progress: Progress) -> None:
         """Remove it. The next owner of a thick one's extents must not read it: zeros first."""
         name = _name(tags.VOLUME, volume_id)
@@ -152,9 +158,7 @@ class LogicalVolumes:
         """Copy the snapshot over the volume: done again from the start, it ends the same."""
         device = self.path(volume_id)
         with self.snapshot_path(snapshot_id) as source:
-            if self._pool.thin_pool:
-                self.host.run(["blkdiscard", str(device)], timeout=_WIPE_DEADLINE)
-            copy(self.host, source, device, progress, hollow=bool(self._pool.thin_pool))
+            copy(self.host, source, device, progress, hollow=self.empty(volume_id))
 
     def path(self, volume_id: str) -> Path:
         """Its block device, while it is active."""

@@ -126,6 +126,8 @@ def test_backups_hold_each_state_and_a_damaged_one_costs_nothing(ship: Ship) -> 
     assert refusal.value.code == "backup.in_use"
     backups.restore("full", "data")
     assert [ship.held("data"), ship.held("data", 500)] == ["one", "far"]
+    file = ship.cloud.settings.volume(volumes.show("data").volume.id)
+    assert file.stat().st_blocks * 512 < 32 * MIB, "zeros take space"
     volumes.make(NewVolume("again", backup="changes"))
     assert [ship.held("again"), ship.held("again", 500)] == ["two", "far"]
     piece = next(Path(backups.show("full").backup.folder).glob("0*"))
