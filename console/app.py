@@ -261,6 +261,8 @@ class Quarterdeck(Deck):
             self.say(f"{message.errand.title}: done in {words.duration(message.took)}", "good")
             if message.made:
                 self.panel.point_at(message.made)
+            if message.errand.shows is not None:
+                self.push_screen(message.errand.shows(message.gave))
         self.panel.reload()
 
     def ask_form(self, kind: str, chosen: Mapping[str, str] | None = None) -> None:
@@ -272,7 +274,7 @@ class Quarterdeck(Deck):
 
     def _take_form(self, made: Request | None) -> None:
         if made is not None:
-            self._run_errand(errands.Errand(made.title, made.verb, makes=True))
+            self._run_errand(errands.Errand(made.title, made.verb, True, made.shows))
 
     def enter(self, project: str) -> None:
         """Work in another project from now on, and look at its instances."""

@@ -19,7 +19,7 @@ from backends.services.base import check_absent, find
 from backends.services.image import Images
 from backends.services.image_file import check_ready
 
-_DISK_FORMATS = ("raw", "qcow2", "vdi", "vhd", "vhdx", "vmdk", "iso", "ami")
+BOOTABLE = ("raw", "qcow2", "vdi", "vhd", "vhdx", "vmdk", "iso", "ami")
 _DEVICE = "vda"
 
 
@@ -58,7 +58,7 @@ class Root:
 
 def check_image(image: Image, flavor: Flavor) -> None:
     """Whether an instance of this flavor can boot from it. Raises Refused `image.*`, `flavor.*`."""
-    if image.disk_format not in _DISK_FORMATS:
+    if image.disk_format not in BOOTABLE:
         raise Refused("image.not_bootable", f"image {image.name} is a {image.disk_format}, no disk")
     check_ready(image)
     if not image.active:

@@ -41,8 +41,10 @@ class GroupSnapshotRow(NamedTuple):
 class VolumeGroups(Service):
     """Groups of the caller's project. A group is a record alone; its volumes' labels name it."""
 
-    def create(self, name: str = "", *, description: str = "") -> VolumeGroup:
-        """A new group without volumes."""
+    def create(
+        self, name: str = "", *, description: str = "", volumes: Sequence[str] = ()
+    ) -> VolumeGroup:
+        """A new group, of these volumes. Raises what `add` raises."""
         self.caller.require(Role.MEMBER, "make a volume group")
 
         def act(change: Change) -> VolumeGroup:
@@ -52,6 +54,8 @@ class VolumeGroups(Service):
                 description=good_text(description, "description"),
             )
             change.session.add(row)
+            change.session.flush()
+            self._join(change, row, volumes, add=True)
             return row
 
         return self.context.perform("volume.group.create", act)
@@ -181,16 +185,22 @@ class VolumeGroups(Service):
         self.caller.require(Role.MEMBER, "change a volume group")
 
         def act(change: Change) -> None:
-            session = change.session
-            group = find(session, VolumeGroup, ref, "volume_group", self.caller)
-            for name in volumes:
-                row = find(session, Volume, name, "volume", self.caller)
-                _check_member(session, group, row, add=add)
-                row.group_id = group.id if add else None
-                session.flush()
-                change.touch(Unit(Kind.VOLUME, row.id))
+            group = find(change.session, VolumeGroup, ref, "volume_group", self.caller)
+            self._join(change, group, volumes, add=add)
 
         self.context.perform(verb, act)
+
+    def _join(
+        self, change: Change, group: VolumeGroup, volumes: Sequence[str], *, add: bool
+    ) -> None:
+        """Put volumes into the group, or take them out."""
+        session = change.session
+        for name in volumes:
+            row = find(session, Volume, name, "volume", self.caller)
+            _check_member(session, group, row, add=add)
+            row.group_id = group.id if add else None
+            session.flush()
+            change.touch(Unit(Kind.VOLUME, row.id))
 
 
 def _check_member(session: Session, group: VolumeGroup, row: Volume, *, add: bool) -> None:

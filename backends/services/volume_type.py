@@ -17,7 +17,7 @@ from backends.services.base import Service, compose, find, good_name, good_prope
 
 BACKEND = "volume_backend_name"
 MULTIATTACH = "multiattach"
-_CONSUMERS = ("front-end", "back-end", "both")
+CONSUMERS = ("front-end", "back-end", "both")
 _LIMIT_MOST = 1 << 50
 
 
@@ -131,8 +131,8 @@ class VolumeTypes(Service):
     ) -> QosSpec:
         """New limits. Raises Refused `qos.exists`, `qos.limit`, `qos.consumer`."""
         self.caller.require_cloud_admin("make QoS specs")
-        if consumer not in _CONSUMERS:
-            raise Refused("qos.consumer", f"a consumer is one of {', '.join(_CONSUMERS)}")
+        if consumer not in CONSUMERS:
+            raise Refused("qos.consumer", f"a consumer is one of {', '.join(CONSUMERS)}")
 
         def act(change: Change) -> QosSpec:
             good = good_name(name)

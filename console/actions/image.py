@@ -1,11 +1,11 @@
-"""Images."""
+"""Images, and the projects that one is shared with."""
 
 from __future__ import annotations
 
 from console.actions.action import form, verb, view
 
 form("image.create", "c", "Create", "create")
-form("image.rename", "e", "Rename", "rename")
+form("image.edit", "e", "Change", "edit")
 view("image.tree", "t", "Tree", "show_tree")
 verb("image.verify", "v", "Verify", lambda cloud, ids: cloud.images.verify(ids[0]), hint=True)
 form("image.convert", "f", "Convert", "convert", hint=False)
@@ -13,6 +13,8 @@ form("image.repair", "r", "Repair", "repair", hint=False)
 form("image.save", "w", "Save to file", "save", hint=False)
 form("image.active", "a", "Deactivate", "switch_active", hint=False)
 form("image.cancel", "x", "Cancel", "cancel_work", hint=False)
+view("image.members", "m", "Members", "members", hint=False)
+form("image.answer", "o", "Answer offers", "answer", hint=False)
 verb(
     "image.delete",
     "ctrl+d",
@@ -21,3 +23,6 @@ verb(
     dangerous=True,
     hint=True,
 )
+
+form("member.create", "c", "Share", "share")
+form("member.remove", "ctrl+d", "Share no more", "remove_selected")

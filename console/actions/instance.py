@@ -43,6 +43,8 @@ verb(
     lambda cloud, ids: cloud.chains.commit(ids[0]),
     dangerous=True,
 )
+form("instance.rebase", "ctrl+o", "Rebase disk", "rebase", hint=False)
+verb("instance.check", "ctrl+k", "Verify disk", lambda cloud, ids: cloud.chains.check(ids[0]))
 form("instance.shelve", "h", "Shelve", "shelve", hint=False)
 verb(
     "instance.delete",

@@ -24,6 +24,8 @@ _CONTROLS = re.compile(
     r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|[@-Z\\-_])|[\x00-\x08\x0b-\x1f\x7f]"
 )
 _LABEL = 18
+# Fields that nobody is shown.
+_SECRET = re.compile("password|key_hash")
 
 
 class TextPanel(Panel):
@@ -135,7 +137,7 @@ class Log(TextPanel):
 def fields(record: SQLModel) -> dict[str, Any]:
     """A record's fields as plain values, without secrets."""
     values = record.model_dump(mode="json")
-    names = [name for name in type(record).model_fields if "password" not in name]
+    names = [name for name in type(record).model_fields if not _SECRET.search(name)]
     return {name: values[name] for name in names if name in values}
 
 
@@ -146,6 +148,12 @@ def record_of(cloud: Cloud, noun: str, id_: str) -> Any:
         "user": lambda: cloud.identity.user(id_),
         "instance": lambda: cloud.instances.show(id_),
         "volume": lambda: cloud.volumes.show(id_).volume,
+        "snapshot": lambda: cloud.snapshots.show(id_).snapshot,
+        "backup": lambda: cloud.backups.show(id_).backup,
+        "volume_group": lambda: cloud.volume_groups.show(id_).group,
+        "group_snapshot": lambda: cloud.volume_groups.show_snapshot(id_).snapshot,
+        "transfer": lambda: cloud.transfers.show(id_),
+        "volume_qos": lambda: cloud.volume_types.qos_show(id_)[0],
         "pool": lambda: cloud.pools.show(id_).pool,
         "volume_type": lambda: cloud.volume_types.show(id_),
         "image": lambda: cloud.images.show(id_),
@@ -174,6 +182,7 @@ _FIRST = ("name", "address", "id", "description", "status", "power", "outcome", 
 _HIDDEN = frozenset(
     {"absent", "made", "position", "made_for_device", "source", "user_data", "flavor_id"}
 )
+_OF_GIB = frozenset({"Volume", "VolumeSnapshot", "VolumeBackup"})
 _UNITS = {"ram": "MiB", "disk": "GiB", "min_ram": "MiB", "min_disk": "GiB", "mtu": "bytes"}
 
 
@@ -197,13 +206,13 @@ def _is_time(key: str) -> bool:
 def _word(record: SQLModel, key: str, value: Any) -> str:
     if key in _UNITS:
         return f"{value} {_UNITS[key]}"
-    if key == "size" and type(record).__name__ == "Volume":
+    if key == "size" and type(record).__name__ in _OF_GIB:
         return f"{value} GiB"
     if key.endswith("_at") and isinstance(value, float):
         return f"{words.clock(value)} ({_ago(value)})"
     if key == "deadline":
         return words.clock(float(value))
-    if key in ("size", "virtual_size") and isinstance(value, int):
+    if key in ("size", "virtual_size", "stored") and isinstance(value, int):
         return f"{words.size(value)} ({value:,} bytes)"
     if isinstance(value, bool):
         return "yes" if value else "no"

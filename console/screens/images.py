@@ -63,10 +63,21 @@ class Images(TablePanel):
         """The images, by name."""
         return cloud.images.rows(all_projects=everyone)
 
-    def rename(self) -> None:
-        """Ask for another name."""
+    def edit(self) -> None:
+        """Ask what is to be changed of it."""
         if self.item is not None:
-            self.ask_name(self.item, lambda cloud, id_, name: cloud.images.set(id_, name=name))
+            self.desk.ask_form("image edit", {"id": self.key(self.item)})
+
+    def members(self) -> None:
+        """The projects that it is shared with."""
+        from console.screens.members import Members
+
+        if self.item is not None:
+            self.desk.drill(Members(self.key(self.item), self.title(self.item)))
+
+    def answer(self) -> None:
+        """Ask what is made of the images that others share with this project."""
+        self.desk.ask_form("image answer")
 
     def show_tree(self) -> None:
         """What stands on what."""

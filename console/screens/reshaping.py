@@ -21,6 +21,10 @@ class Reshaping:
         """Ask for the image of its new root disk."""
         self._ask("instance rebuild")
 
+    def rebase(self) -> None:
+        """Ask for the image that its root disk is to stand on."""
+        self._ask("instance rebase")
+
     def rescue(self) -> None:
         """Boot it from an image; one that is rescued boots from its own disk again."""
         item = self.item

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from backends.errors import QuarterdeckError
 from console.screens.describe import labelled, record_of
+from console.screens.sections_storage import STORAGE, storage_names
 from console.widgets import words
 
 if TYPE_CHECKING:
@@ -20,7 +21,9 @@ if TYPE_CHECKING:
 Row = tuple[str, str, str]
 Section = tuple[str, Sequence[Row]]
 
-_UNITS = {"project", "image", "network", "router", "volume", "instance"}
+_UNITS = {
+    "project", "image", "network", "router", "volume", "snapshot", "backup", "instance",
+}  # fmt: skip
 _OPERATIONS = 200
 _OUTCOMES = {"done": "good", "failed": "bad", "interrupted": "bad"}
 
@@ -37,9 +40,6 @@ def sections(cloud: Cloud, noun: str, id_: str) -> Iterator[Section]:
     yield _TITLES.get(noun, noun.capitalize()), rows
     if noun in _MORE:
         yield from _MORE[noun](cloud, id_)
-    if noun == "volume":
-        attached = cloud.volumes.show(id_).attached
-        yield "Attached to", [(device, name, "") for name, device in attached]
     if noun == "project":
         quota = cloud.quotas.show(id_).items()
         yield "Quota", [(what, f"{used} of {_limit(limit)}", "") for what, (limit, used) in quota]
@@ -112,6 +112,10 @@ def _names(cloud: Cloud, noun: str) -> dict[str, str]:
     found = {each.id: each.name for each in cloud.identity.projects()}
     if noun in ("image", "instance"):
         found |= {each.id: each.name for each in cloud.images.list(all_projects=True)}
+    if noun in ("volume", "snapshot", "backup", "transfer", "group_snapshot"):
+        found |= storage_names(cloud)
+    if noun == "volume_type":
+        found |= {each.id: each.name for each in cloud.volume_types.qos_list()}
     if noun == "subnet":
         found |= {each.id: each.name for each in cloud.subnet_pools.list(all_projects=True)}
     if noun in ("subnet", "port", "router", "floating_ip"):
@@ -330,9 +334,13 @@ _TITLES = {
     "keypair": "Key pair",
     "security_group": "Security group",
     "subnet_pool": "Subnet pool",
+    "volume_group": "Volume group",
+    "group_snapshot": "Group snapshot",
+    "volume_qos": "Volume limits",
     "volume_type": "Volume type",
 }
 _MORE: dict[str, Callable[[Cloud, str], Iterator[Section]]] = {
+    **STORAGE,
     "qos": _qos,
     "trunk": _trunk,
     "instance": _instance,

@@ -151,6 +151,12 @@ class TablePanel(Panel):
         """Open the form for a new one."""
         self.desk.ask_form(self.noun)
 
+    def ask_about(self, form: str) -> None:
+        """Open a form about the marked rows, or the one under the cursor."""
+        if ids := self.ids():
+            self.desk.ask_form(form, {"ids": " ".join(ids), "names": self.names()})
+            self.unmark()
+
     def ask_name(
         self, item: Any, verb: Callable[[Cloud, str, str], object], name: str | None = None
     ) -> None:

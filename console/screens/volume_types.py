@@ -81,3 +81,9 @@ class VolumeTypes(TablePanel):
         """Ask what is to be changed of it."""
         if self.item is not None:
             self.desk.ask_form("volume_type edit", {"id": self.key(self.item)})
+
+    def limits(self) -> None:
+        """The limits that types have."""
+        from console import panels
+
+        self.desk.drill(panels.make("volume-qos"))

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from textual.message import Message
 
 from backends.errors import QuarterdeckError
+from console import panels
 from console.beside import beside
 from console.screens.table_panel import TablePanel
 from console.widgets import words
@@ -30,9 +31,14 @@ _GIB = 1 << 30
 
 @dataclass(slots=True)
 class Item:
-    """A row, and the bytes a second that guests read from it and write to it."""
+    """A row with its project's and its group's name.
+
+    `read` and `written` are what guests read from it and write to it, in bytes a second.
+    """
 
     row: VolumeRow
+    project: str
+    group: str
     read: float | None = None
     written: float | None = None
 
@@ -79,6 +85,8 @@ class Volumes(TablePanel):
         Column("pool", "POOL", lambda i: i.row.volume.pool, 7, 14, "O"),
         Column("age", "AGE", lambda i: words.age(i.row.volume.created_at), 4, 5, "A",
                order=lambda i: -i.row.volume.created_at, right=True),
+        Column("project", "PROJECT", lambda i: i.project, 8, 20, "J"),
+        Column("group", "GROUP", lambda i: i.group, 7, 20, "U"),
         Column("host", "HOST", lambda i: i.row.volume.host, 10, 20, "H"),
     )  # fmt: skip
 
@@ -113,7 +121,16 @@ class Volumes(TablePanel):
 
     def fetch(self, cloud: Cloud, everyone: bool) -> Sequence[Any]:
         """The volumes, by name."""
-        return [Item(row) for row in cloud.volumes.list(all_projects=everyone)]
+        groups = {
+            each.group.id: each.group.name or each.group.id
+            for each in cloud.volume_groups.list(all_projects=everyone)
+        }
+        projects = {each.id: each.name for each in cloud.identity.projects()}
+        return [
+            Item(row, projects.get(row.volume.project_id, ""),
+                 groups.get(row.volume.group_id or "", ""))
+            for row in cloud.volumes.list(all_projects=everyone)
+        ]  # fmt: skip
 
     def show(self, found: Any) -> None:
         """Show them; keep what is known of their rates."""
@@ -158,10 +175,10 @@ class Volumes(TablePanel):
             item.written = max(0, now[1] - then[1]) / seconds
         self.table.tick()
 
-    def rename(self) -> None:
-        """Ask for another name."""
+    def edit(self) -> None:
+        """Ask what is to be changed of it."""
         if self.item is not None:
-            self.ask_name(self.item, lambda cloud, id_, name: cloud.volumes.set(id_, name=name))
+            self.desk.ask_form("volume edit", {"id": self.key(self.item)})
 
     def attach(self) -> None:
         """Ask which instance gets it."""
@@ -205,21 +222,52 @@ class Volumes(TablePanel):
 
         self.desk.drill(KeptTree())
 
+    def snapshots(self) -> None:
+        """The snapshots."""
+        self.desk.drill(panels.make("snapshots"))
+
+    def backups(self) -> None:
+        """The backups."""
+        self.desk.drill(panels.make("backups"))
+
+    def groups(self) -> None:
+        """The groups of volumes."""
+        self.desk.drill(panels.make("volume-groups"))
+
+    def transfers(self) -> None:
+        """What is offered to other projects."""
+        self.desk.drill(panels.make("transfers"))
+
     def pools(self) -> None:
         """Where volumes lie."""
-        from console import panels
-
         self.desk.drill(panels.make("pools"))
 
+    def move(self) -> None:
+        """Ask where those selected are to lie, or of which type they are to be."""
+        self.ask_about("volume move")
+
+    def into_group(self) -> None:
+        """Ask which group those selected get into."""
+        self.ask_about("volume into group")
+
+    def offer(self) -> None:
+        """Ask how it is offered to another project."""
+        if self.item is not None:
+            self.desk.ask_form("transfer", {"volume": self.key(self.item)})
+
     def detach(self) -> None:
-        """Take it from the instance that has it, the last that got it first."""
+        """Take it from the instance that has it; of several, ask which."""
         item = self.item
         if item is None:
             return
         if not item.row.attached:
             self.desk.say(f"{self.title(item)} is not attached", "warn")
             return
-        id_, name, guest = self.key(item), item.row.attached[-1][0], item.row.guests[-1]
+        id_ = self.key(item)
+        if len(item.row.attached) > 1:
+            self.desk.ask_form("volume detach", {"volume": id_})
+            return
+        (name, _), guest = item.row.attached[0], item.row.guests[0]
         self.desk.perform(
             f"Detach {self.title(item)} from {name}",
             lambda c: c.volumes.detach(id_, guest),

@@ -5,20 +5,21 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding
 from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.message import Message
-from textual.screen import ModalScreen
+from textual.screen import ModalScreen, Screen
 from textual.widgets import Button, Input, Select, Static
 
 from backends.cloud import Cloud
 from backends.errors import QuarterdeckError, Refused
 from backends.plan.plan import Plan
 from console.beside import beside
+from console.errands import planned
 from console.widgets.fields import Field, Loaded, Row
 from console.widgets.tick import Tick
 
@@ -27,10 +28,14 @@ Values = Mapping[str, str]
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What a form asks of the cloud; run it in a worker."""
+    """What a form asks of the cloud; run it in a worker.
+
+    `shows` is the screen of what the verb gave, where that is to be seen at once.
+    """
 
     title: str
     verb: Callable[[Cloud], object]
+    shows: Callable[[Any], Screen[None]] | None = None
 
 
 class Form(ModalScreen[Request | None]):
@@ -98,6 +103,9 @@ class Form(ModalScreen[Request | None]):
         self.cloud = cloud
         # What the panel implies, by field.
         self.chosen = dict(chosen or {})
+        # What those are called that it is about, where no field says so.
+        if names := self.chosen.pop("names", ""):
+            self.heading = f"{self.heading}: {names}"
         self._trying = False
 
     # What subclasses say
@@ -198,7 +206,7 @@ class Form(ModalScreen[Request | None]):
 
     def _tried(self, request: Request) -> Message:
         try:
-            self.cloud.preview(lambda: request.verb(self.cloud))
+            planned(self.cloud, request.verb)
         except Refused as error:
             return self.Wrong(error)
         except QuarterdeckError:
@@ -228,7 +236,7 @@ class Form(ModalScreen[Request | None]):
 
     def _planned(self, request: Request) -> Message:
         try:
-            return self.Planned(request, self.cloud.preview(lambda: request.verb(self.cloud)))
+            return self.Planned(request, planned(self.cloud, request.verb))
         except QuarterdeckError as error:
             return self.Wrong(error)
 

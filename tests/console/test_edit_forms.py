@@ -10,11 +10,14 @@ import pytest
 
 from backends.cloud import Cloud
 from backends.errors import Refused
+from backends.records.image import Image
+from backends.records.volume import Volume
 from backends.services.network import NewSubnet
 from backends.services.port import FixedAddress
 from backends.services.security_group import NewRule
 from console.screens.create import FORMS, form_for
 from console.screens.forms.edit import EditForm
+from console.screens.forms.suggest import properties_listed
 from tests.unit.paper import on_paper
 from tests.unit.shelf import Shelf
 
@@ -33,6 +36,12 @@ def cloud(tmp_path: Path) -> Iterator[Cloud]:
     made.subnet_pools.create("ranges", ["10.64.0.0/16"], default_length=24)
     made.address_groups.create("offices", ["10.1.0.0/16"])
     made.security_groups.add_rule(NewRule("web", protocol="tcp", port_min=22, port_max=22))
+    with made.context.store.write() as session:
+        row = Volume(project_id=shelf.home, name="hold", size=1, driver="file", host="deck",
+                     made=True, properties={"owner": "a b"})  # fmt: skip
+        session.add_all([row, Image(project_id=shelf.home, name="lab", disk_format="raw")])
+    made.volume_groups.create("pair", volumes=["hold"])
+    made.volume_types.qos_create("slow", {"total_iops_sec": "100"})
     yield made
     shelf.close()
 
@@ -50,6 +59,10 @@ SHOWN: dict[str, Callable[[Cloud], Any]] = {
     "subnet_pool": lambda cloud: cloud.subnet_pools.show("ranges"),
     "address_group": lambda cloud: cloud.address_groups.show("offices"),
     "rule": rule,
+    "volume": lambda cloud: cloud.volumes.show("hold").volume,
+    "image": lambda cloud: cloud.images.show("lab"),
+    "volume_group": lambda cloud: cloud.volume_groups.show("pair").group,
+    "volume_qos": lambda cloud: cloud.volume_types.qos_show("slow")[0],
 }
 
 
@@ -112,6 +125,23 @@ CASES: list[tuple[str, dict[str, str], dict[str, Any]]] = [
     ("address_group", {"addresses": ""}, {"addresses": []}),
     ("rule", {"ports": "80-81"}, {"port_min": 80, "port_max": 81, "protocol": "tcp"}),
     ("rule", {"protocol": "icmp", "ports": "8"}, {"port_min": 8, "port_max": None}),
+    ("volume", {"bootable": "yes", "description": "돛"}, {"bootable": True, "read_only": False}),
+    ("volume", {"read_only": "yes"}, {"read_only": True, "properties": {"owner": "a b"}}),
+    ("volume", {"properties": "tier=1 'note=c d'"}, {"properties": {"tier": "1", "note": "c d"}}),
+    ("image", {"visibility": "shared", "min_ram": "256"}, {"min_ram": 256, "min_disk": 0}),
+    ("image", {"protected": "yes"}, {"protected": True, "visibility": "shared"}),
+    (
+        "image",
+        {"properties": "hw_disk_bus=scsi hw_firmware_type=uefi"},
+        {"properties": {"hw_disk_bus": "scsi", "hw_firmware_type": "uefi"}},
+    ),
+    ("image", {"properties": ""}, {"properties": {}}),
+    ("volume_group", {"description": "both"}, {"description": "both", "name": "pair"}),
+    (
+        "volume_qos",
+        {"total_iops_sec": "", "read_iops_sec": "50"},
+        {"specs": {"read_iops_sec": "50"}},
+    ),
 ]
 
 
@@ -142,6 +172,23 @@ def test_a_form_that_changes_nothing_says_so(cloud: Cloud) -> None:
         with pytest.raises(Refused) as refusal:
             change(cloud, noun)
         assert refusal.value.code == "form.unchanged", kind
+
+
+@pytest.mark.parametrize("text", ["tier", "=1", "note='c d"])
+def test_what_is_no_property_is_refused_in_one_line(cloud: Cloud, text: str) -> None:
+    with pytest.raises(Refused) as refusal:
+        properties_listed(text)
+    assert refusal.value.code == "form.properties"
+    assert "\n" not in str(refusal.value)
+
+
+def test_a_group_is_made_of_volumes_or_not_at_all(cloud: Cloud) -> None:
+    form = form_for("volume into group", cloud, {"ids": SHOWN["volume"](cloud).id, "names": "hold"})
+    assert form.heading == "Into a group: hold"
+    with pytest.raises(Refused) as refusal:
+        form.request({"group": "", "name": "other"}).verb(cloud)
+    assert refusal.value.code == "volume_group.taken"
+    assert [row.group.name for row in cloud.volume_groups.list()] == ["pair"]
 
 
 def test_a_subnet_is_cut_from_a_pool(cloud: Cloud) -> None:

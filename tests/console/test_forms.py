@@ -20,7 +20,7 @@ from backends.records.security import SecurityGroup
 from console.beside import Crashed
 from console.screens.confirm import ConfirmPlan
 from console.screens.create import FORMS, form_for
-from console.screens.forms import suggest
+from console.screens.forms import kept, suggest, volume_group
 from console.widgets.fields import Row
 from console.widgets.form import Form, Request
 from tests.console import recorded
@@ -48,6 +48,13 @@ class Stage(App[None]):
         found = self.form.load()
         rows = {row.field.name: row for row in self.form.query(Row)}
         return bool(rows) and all(rows[n].value == loaded.value for n, loaded in found.items())
+
+
+@pytest.fixture(autouse=True)
+def moment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The clock stands still for the names that forms suggest."""
+    for module in (kept, volume_group):
+        monkeypatch.setattr(module, "moment", lambda: "2026-11-20 12.00.00")
 
 
 @asynccontextmanager

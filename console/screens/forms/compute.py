@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from backends.cloud import Cloud
+from backends.errors import Refused
 from backends.services.base import good_name
 from backends.services.instance import NewInstance, Plug
 from backends.services.keypair import fingerprint_of
+from backends.services.root import BOOTABLE
+from backends.services.volume import NewVolume
 from console.screens.forms.suggest import PathSuggester, next_name, number, readable_file
 from console.widgets.fields import Choice, Loaded, Text, Toggle
 from console.widgets.form import Form, Request, Values
 
-_DISKS = ("raw", "qcow2", "ami")
 _NO_NETWORK = "none"
 # What the image's field holds for a volume that is booted from.
 _VOLUME = "volume:"
@@ -24,6 +28,8 @@ class InstanceForm(Form):
         Text("name", "Name", good_name),
         Choice("flavor", "Flavor"),
         Choice("image", "Boot from"),
+        Text("root", "On new volume", number("a volume's GiB", 1, 1 << 16), optional=True,
+             hint="GiB; none: on a disk of its own"),
         Choice("network", "Network"),
         Choice("group", "Security group", optional=True, hint="default"),
         Choice("key", "Key pair", optional=True, hint="none"),
@@ -36,7 +42,9 @@ class InstanceForm(Form):
 
     def load(self) -> dict[str, Loaded]:
         cloud = self.cloud
-        images = [i for i in cloud.images.list() if i.imported and i.disk_format in _DISKS]
+        images = [i for i in cloud.images.list() if i.imported and i.disk_format in BOOTABLE]
+        # A disc is booted where it was chosen.
+        images.sort(key=lambda image: image.disk_format == "iso")
         flavors = cloud.flavors.list()
         networks = cloud.networks.list()
         keys = cloud.keypairs.list() if cloud.caller.user_id else []
@@ -62,6 +70,12 @@ class InstanceForm(Form):
     def request(self, values: Values) -> Request:
         network = values["network"]
         data = values["user_data"]
+        root = None
+        if values["root"]:
+            if values["image"].startswith(_VOLUME):
+                raise Refused("form.root", "a volume is booted as it is: leave the new one empty")
+            name = f"{values['name']}-root"
+            root = NewVolume(name, int(values["root"]), image=values["image"])
         new = NewInstance(
             name=values["name"],
             flavor=values["flavor"],
@@ -73,7 +87,14 @@ class InstanceForm(Form):
             user_data=readable_file(data).read_text(errors="replace") if data else None,
             config_drive=bool(values["config_drive"]),
         )
-        return Request(f"Create instance {new.name}", lambda cloud: cloud.instances.create(new))
+
+        def create(cloud: Cloud) -> object:
+            if root is None:
+                return cloud.instances.create(new)
+            made = cloud.volumes.make(root)
+            return cloud.instances.create(replace(new, image="", volume=made.id))
+
+        return Request(f"Create instance {new.name}", create)
 
 
 class FlavorForm(Form):

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 
 from backends.cloud import Cloud
 from backends.errors import Refused
+from console.screens.panel import OneByOne
 from console.widgets.fields import Loaded
 from console.widgets.form import Form, Request, Values
 
@@ -49,6 +50,19 @@ class EditForm(Form):
         if not changes:
             raise Refused("form.unchanged", "nothing was changed; esc leaves it as it is")
         return Request(self.heading, self.change(changes))
+
+
+class ManyForm(Form):
+    """A form about things that are there. `chosen` has their `ids`, with spaces between them."""
+
+    def __init__(self, cloud: Cloud, chosen: Values | None = None) -> None:
+        given = dict(chosen or {})
+        self.subjects = given.pop("ids", "").split()
+        super().__init__(cloud, given)
+
+    def each(self, verb: Callable[[Cloud, str], object]) -> OneByOne:
+        """The verb for each of them, as one."""
+        return OneByOne([lambda cloud, id_=id_: verb(cloud, id_) for id_ in self.subjects])
 
 
 def flag(value: bool) -> Loaded:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from backends.services.base import good_name
+from backends.services.root import BOOTABLE
 from console.screens.forms.suggest import next_name
 from console.widgets.fields import Choice, Loaded, Text
 from console.widgets.form import Form, Request, Values
 
-_DISKS = ("raw", "qcow2", "ami")
 _INSTANCE = Choice("instance", "Instance")
 _CONFIRM, _REVERT = "confirm", "revert"
 
@@ -25,7 +25,7 @@ class _Reshape(Form):
     def images(self) -> Loaded:
         """Images that can be booted from; the instance's own, where none is chosen."""
         rows = self.cloud.images.list()
-        usable = [row for row in rows if row.imported and row.disk_format in _DISKS]
+        usable = [row for row in rows if row.imported and row.disk_format in BOOTABLE]
         return Loaded("", [(f"{row.name}  {row.disk_format}", row.id) for row in usable])
 
     def name_of(self, instance_id: str) -> str:
@@ -66,6 +66,24 @@ class RebuildForm(_Reshape):
         return Request(
             f"Rebuild {self.name_of(instance)}",
             lambda cloud: cloud.reshape.rebuild(instance, image=image),
+        )
+
+
+class RebaseForm(_Reshape):
+    """Another image beneath the root disk of an instance that is off; its guest sees the same."""
+
+    heading = "Rebase the root disk"
+    does = "Rebase"
+    fields = (_INSTANCE, Choice("image", "Onto image"))
+
+    def load(self) -> dict[str, Loaded]:
+        return {"instance": self.instance(), "image": self.images()}
+
+    def request(self, values: Values) -> Request:
+        instance, image = values["instance"], values["image"]
+        return Request(
+            f"Rebase {self.name_of(instance)}",
+            lambda cloud: cloud.chains.rebase(instance, image),
         )
 
 

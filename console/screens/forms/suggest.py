@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import ipaddress
-from collections.abc import Callable, Collection, Iterable
+import shlex
+from collections.abc import Callable, Collection, Iterable, Mapping
 from pathlib import Path
 
 from textual.suggester import Suggester
@@ -12,7 +13,7 @@ from textual.suggester import Suggester
 from backends.cloud import Cloud
 from backends.errors import Refused
 from backends.services import addresses
-from backends.services.base import good_name, good_text
+from backends.services.base import good_name, good_properties, good_text
 from backends.services.dhcp_option import DhcpOption, merged
 
 # Looked through for completion in one folder, in entries.
@@ -47,7 +48,7 @@ def number(what: str, least: int, most: int) -> Callable[[str], int]:
 
     def check(text: str) -> int:
         refused = Refused("form.number", f"{what} is a number from {least} to {most}")
-        if not (text.isascii() and text.isdigit() and len(text) < 10):
+        if not (text.isascii() and text.isdigit() and len(text) <= len(str(most))):
             raise refused
         if not least <= int(text) <= most:
             raise refused
@@ -107,6 +108,34 @@ def complete_path(value: str) -> str | None:
         # No such folder, or none that may be read: nothing to suggest.
         return None
     return f"{folder}/{min(found)}" if found else None
+
+
+def properties_listed(text: str) -> dict[str, str]:
+    """Properties as `name=value` with spaces between, quoted as a shell reads them.
+
+    Raises Refused `form.properties`, `property.*`.
+    """
+    try:
+        pairs = [word.partition("=") for word in shlex.split(text)]
+    except ValueError as error:
+        raise Refused("form.properties", f"properties: {error}") from None
+    wrong = [name for name, equals, _ in pairs if not (name and equals)]
+    if wrong:
+        raise Refused("form.properties", f"{wrong[0]!a} is no name=value")
+    return good_properties({name: value for name, _, value in pairs})
+
+
+def properties_shown(properties: Mapping[str, str]) -> str:
+    """Properties as `properties_listed` reads them."""
+    return " ".join(shlex.quote(f"{name}={value}") for name, value in properties.items())
+
+
+def property_changes(before: str, changes: Mapping[str, str]) -> tuple[dict[str, str], list[str]]:
+    """What is to be set, and what unset, where the field `properties` was changed."""
+    if "properties" not in changes:
+        return {}, []
+    wanted = properties_listed(changes["properties"])
+    return wanted, [name for name in properties_listed(before) if name not in wanted]
 
 
 def options_listed(text: str) -> list[DhcpOption]:
