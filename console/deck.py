@@ -114,7 +114,8 @@ class Deck(App[int]):
             self.set_keymap(self.keys)
         self._focus_panel()
         self.show_bars()
-        self.call_after_refresh(self._listen)
+        # Behind what came so far.
+        self.call_later(self._listen)
 
     def _listen(self) -> None:
         """Take keys from now on; later where somebody is typing, lest half a word is taken."""
@@ -172,7 +173,9 @@ class Deck(App[int]):
             panel = self.panel
             code = panel.error.code if panel.error is not None else ""
             crumbs = [each.crumb for each in self._stack]
-            self._line("title").show(*bars.title(crumbs, panel.summary, panel.lateness, code))
+            # Nothing was counted yet, which is not none.
+            summary = panel.summary if panel.fresh_at is not None else ""
+            self._line("title").show(*bars.title(crumbs, summary, panel.lateness, code))
 
     def _line(self, name: str) -> Line:
         return self._lines[name]
