@@ -43,10 +43,10 @@ def plan(unit: Unit, records: Records, facts: Facts, settings: Settings) -> Unit
     copies is the volume.
     """
     planned = _plan(unit, records, facts, settings)
-    moving = planned.steps and not planned.removes and _moving(unit.id, records)
+    moving = planned.steps and _moving(unit.id, records)
     if not moving:
         return planned
-    text = f"volume {moving} of the instance is being moved; wait for it, or cancel that"
+    text = f"volume {moving} of the instance is being moved; the rest follows when that has ended"
     return UnitPlan(unit, (), (Problem("volume.moving", text),))
 
 

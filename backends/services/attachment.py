@@ -51,6 +51,7 @@ class Attaching(Service):
             row = find(session, Volume, volume, "volume", self.caller)
             guest = find(session, Instance, instance, "instance", self.caller)
             check_absent(guest, "instance")
+            storage.check_still(session, guest)
             attachment = bind(session, row, guest, _device(session, guest, device), read_only)
             change.revert = partial(_mark, attachment.volume_id, attachment.instance_id, True)
             change.about(Unit(Kind.VOLUME, row.id), row.name or row.id)
@@ -75,6 +76,7 @@ class Attaching(Service):
                 raise NotFound("volume.not_attached", f"{row.name} is not attached to {guest.name}")
             if row.id == guest.root_volume_id:
                 raise Refused("volume.root", f"{guest.name} boots from {row.name or row.id}")
+            storage.check_still(session, guest)
             attachment.absent = True
             change.revert = partial(_mark, row.id, guest.id, False)
             change.about(Unit(Kind.VOLUME, row.id), row.name or row.id)

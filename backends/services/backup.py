@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
@@ -167,11 +166,11 @@ class VolumeBackups(Service):
             if row.key_id != backup.key_id:
                 text = f"the backup does not have volume {name}'s key; make a volume of it instead"
                 raise Refused("volume.encryption", text)
-            row.restore_from = backup.id
+            change.revert = storage.unwished(row)
+            row.restore_from, row.revert_to = backup.id, ""
             unit = Unit(Kind.VOLUME, row.id)
             change.about(unit, name)
             change.touch(unit)
-            change.revert = partial(_given_up, row.id)
             return row
 
         return self.context.perform("volume.backup.restore", act, deadline=HOURS)
@@ -310,10 +309,3 @@ def _children(session: Session, row: VolumeBackup) -> list[VolumeBackup]:
         VolumeBackup.parent_id == row.id, col(VolumeBackup.absent).is_(False)
     )
     return list(session.exec(query))
-
-
-def _given_up(volume_id: str, session: Session) -> None:
-    """A restore that wrote nothing is wanted no more."""
-    row = session.get(Volume, volume_id)
-    if row is not None:
-        row.restore_from = ""

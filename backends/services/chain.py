@@ -18,6 +18,7 @@ from backends.records.identity import Role
 from backends.records.image import Image
 from backends.records.instance import Instance
 from backends.records.unit import Kind, Unit
+from backends.services import storage
 from backends.services.base import Service, check_absent, find, own
 from backends.services.image import Images
 from backends.services.image_base import check_unused
@@ -95,6 +96,7 @@ class Chains(Service):
             session = change.session
             row = find(session, Instance, ref, "instance", self.caller)
             check_absent(row, "instance")
+            storage.check_still(session, row)
             _check_settled(row)
             if row.base_id is None:
                 raise Refused("disk.flat", f"the root disk of {row.name} stands on nothing")
@@ -138,6 +140,7 @@ class Chains(Service):
             session = change.session
             row = find(session, Instance, ref, "instance", self.caller)
             check_absent(row, "instance")
+            storage.check_still(session, row)
             _check_settled(row)
             unit = Unit(Kind.INSTANCE, row.id)
             change.about(unit, row.name)

@@ -20,7 +20,7 @@ from backends.records.identity import Role
 from backends.records.instance import Instance, Power
 from backends.records.network import OWNER_INSTANCE, Address, Network, Port
 from backends.records.unit import Kind, Unit
-from backends.services import quota
+from backends.services import quota, storage
 from backends.services.base import Service, check_absent, find, good_name, good_properties
 from backends.services.dns_name import good_dns_name
 from backends.services.flavor import Flavors, check_fits_host
@@ -201,6 +201,7 @@ class Instances(Service):
         def act(change: Change) -> Instance:
             row = find(change.session, Instance, ref, "instance", self.caller)
             check_absent(row, "instance")
+            storage.check_still(change.session, row)
             row.name = row.name if name is None else good_name(name)
             row.hostname = row.hostname if hostname is None else good_dns_name(hostname)
             row.properties = row.properties | good_properties(properties)
@@ -218,6 +219,7 @@ class Instances(Service):
         def act(change: Change) -> None:
             rows = [find(change.session, Instance, ref, "instance", self.caller) for ref in refs]
             for row in rows:
+                storage.check_still(change.session, row)
                 unit = Unit(Kind.INSTANCE, row.id)
                 change.about(unit, row.name if len(rows) == 1 else f"{len(rows)} instances")
                 change.touch(*doom(change.session, unit))
@@ -243,6 +245,7 @@ class Instances(Service):
             rows = [find(change.session, Instance, ref, "instance", self.caller) for ref in refs]
             for row in rows:
                 check_absent(row, "instance")
+                storage.check_still(change.session, row)
                 if row.shelved:
                     text = f"instance {row.name} is shelved; unshelve it first"
                     raise Refused("instance.state", text)

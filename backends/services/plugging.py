@@ -14,7 +14,7 @@ from backends.records.identity import Role
 from backends.records.instance import Instance, Power
 from backends.records.network import Address, Network, Port
 from backends.records.unit import Kind, Unit
-from backends.services import addresses
+from backends.services import addresses, storage
 from backends.services.base import Service, check_absent, find
 from backends.services.fixed_address import (
     FixedAddress,
@@ -137,6 +137,7 @@ class Plugging(Service):
         def on_instance(change: Change) -> T:
             guest = find(change.session, Instance, ref, "instance", self.caller)
             check_absent(guest, "instance")
+            storage.check_still(change.session, guest)
             # A saved guest comes back with the devices that it was saved with.
             if guest.power is Power.SUSPENDED:
                 raise Refused(

@@ -20,7 +20,7 @@ from backends.records.identity import Role
 from backends.records.image import Image
 from backends.records.instance import Instance, Power
 from backends.records.unit import Kind, Unit
-from backends.services import quota
+from backends.services import quota, storage
 from backends.services.base import Service, check_absent, find, good_name, good_properties
 from backends.services.flavor import Flavors, check_fits_host
 from backends.services.image import Images
@@ -227,6 +227,7 @@ class Reshaping(Service):
     def _find(self, change: Change, ref: str) -> Instance:
         row = find(change.session, Instance, ref, "instance", self.caller)
         check_absent(row, "instance")
+        storage.check_still(change.session, row)
         change.about(Unit(Kind.INSTANCE, row.id), row.name)
         return row
 

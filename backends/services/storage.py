@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Any
 
 from sqlalchemy import func
@@ -27,8 +28,14 @@ from backends.settings import DEFAULT_POOL, Settings
 
 GIB = 1 << 30
 GIB_MOST = 1 << 16
-# Cinder's word for a volume over which a backup was written, not to its end.
-HALF_RESTORED = "error_restoring"
+# What a volume's record can wish for: the field, Cinder's word for it, the word for it where nobody
+# is at work on it, and what the volume is then.
+_WISHES = (
+    ("revert_to", "reverting", "error_reverting", "has a part of a snapshot"),
+    ("restore_from", "restoring-backup", "error_restoring", "has a part of a backup"),
+    ("target_pool", "retyping", "error_retyping", "is on its way to another pool"),
+)
+HALF_MOVED = "error_retyping"
 # How much more than there is may be promised where only what is written takes space (Cinder's).
 THIN_RATIO = 20.0
 
@@ -104,13 +111,9 @@ def doing(session: Session, row: Volume) -> str:
     if not row.made:
         words = {"image": "downloading", "backup": "restoring-backup"}
         return words.get(row.source_kind, "creating")
-    for wish, word in (
-        (row.revert_to, "reverting"),
-        (row.restore_from, _restoring(session, row)),
-        (row.target_pool, "retyping"),
-    ):
-        if wish:
-            return word
+    for wish, word, half, _ in _WISHES:
+        if getattr(row, wish):
+            return word if _is_at_work(session, row) else half
     if _first(session, VolumeTransfer, VolumeTransfer.volume_id == row.id):
         return "awaiting-transfer"
     return ""
@@ -123,9 +126,11 @@ def check_idle(session: Session, row: Volume, *, copied: bool = True) -> None:
     """
     word = doing(session, row)
     name = row.name or row.id
-    if word == HALF_RESTORED:
-        text = f"volume {name} has a part of a backup; `drift repair` goes on with it"
-        raise Refused("volume.busy", f"{text}, or restore another one, or delete the volume")
+    for _, _, half, what in _WISHES:
+        if word == half:
+            text = f"volume {name} {what}; `drift repair` goes on with it"
+            other = "" if word == HALF_MOVED else "restore a backup, or "
+            raise Refused("volume.busy", f"{text}, or {other}delete the volume")
     if word:
         raise Refused("volume.busy", f"volume {name} is {word}; wait for it, or cancel that")
     if not copied:
@@ -141,9 +146,46 @@ def check_idle(session: Session, row: Volume, *, copied: bool = True) -> None:
 
 
 def check_replaced(session: Session, row: Volume) -> None:
-    """As `check_idle`, for what needs nothing of its content: that may be half a backup."""
-    if doing(session, row) != HALF_RESTORED:
+    """As `check_idle`, for what needs nothing of its content: that may be half of something."""
+    if not is_half(session, row) or row.target_pool:
         check_idle(session, row)
+
+
+def is_half(session: Session, row: Volume) -> bool:
+    """Whether something was begun with it that nobody is at work on."""
+    return doing(session, row) in [half for _, _, half, _ in _WISHES]
+
+
+def check_still(session: Session, guest: Instance) -> None:
+    """Raises Refused `volume.moving` where a volume of an instance lies in two pools.
+
+    Until that has ended nobody says which of the two is the volume, so the guest is left alone.
+    """
+    query = (
+        select(Volume)
+        .join(Attachment, col(Attachment.volume_id) == col(Volume.id))
+        .where(Attachment.instance_id == guest.id, Volume.target_pool != "")
+    )
+    for row in session.exec(query):
+        text = f"volume {row.name or row.id} of {guest.name} is being moved"
+        mend = (
+            "wait for it, or cancel that" if _is_at_work(session, row) else "`drift repair` ends it"
+        )
+        raise Refused("volume.moving", f"{text}; {mend}")
+
+
+def unwished(row: Volume) -> Callable[[Session], None]:
+    """What takes back that a volume was wished another content or pool, unless it has it by now."""
+    names = ("revert_to", "restore_from", "target_pool", "type_id", "multiattach")
+    before, volume_id = {name: getattr(row, name) for name in names}, row.id
+
+    def revert(session: Session) -> None:
+        found = session.get(Volume, volume_id)
+        if found is not None and any(getattr(found, wish) for wish, *_ in _WISHES):
+            for name, value in before.items():
+                setattr(found, name, value)
+
+    return revert
 
 
 def holders(session: Session, volume_id: str) -> list[Instance]:
@@ -171,13 +213,10 @@ def snapshots_of(session: Session, volume_id: str) -> list[VolumeSnapshot]:
     return list(session.exec(query.order_by(col(VolumeSnapshot.created_at))))
 
 
-def _restoring(session: Session, row: Volume) -> str:
-    """Whether an operation writes a backup over it now, or one left the half of it."""
-    if not row.restore_from:
-        return ""
+def _is_at_work(session: Session, row: Volume) -> bool:
+    """Whether an operation is at work on it."""
     units = session.exec(select(Operation.units).where(col(Operation.outcome).in_(AT_WORK)))
-    at_work = any(str(Unit(Kind.VOLUME, row.id)) in each for each in units)
-    return "restoring-backup" if at_work else HALF_RESTORED
+    return any(str(Unit(Kind.VOLUME, row.id)) in each for each in units)
 
 
 def _first(session: Session, table: Any, *conditions: Any) -> bool:

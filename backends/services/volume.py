@@ -250,7 +250,8 @@ class Volumes(Attaching):
     def revert(self, snapshot: str) -> Volume:
         """Give a volume the content of its newest snapshot again.
 
-        Raises Refused `volume.revert.newest`, `volume.in_use`, `volume.busy`.
+        Raises Refused `volume.revert.newest`, `volume.in_use`, `volume.busy`; HalfDone where a part
+        of it was written.
         """
         self.caller.require(Role.MEMBER, "revert a volume")
 
@@ -258,13 +259,14 @@ class Volumes(Attaching):
             session = change.session
             found = find(session, VolumeSnapshot, snapshot, "snapshot", self.caller)
             row = session.get_one(Volume, found.volume_id)
-            storage.check_idle(session, row)
+            storage.check_replaced(session, row)
             storage.check_free(session, row, "revert it")
             if not found.made or storage.snapshots_of(session, row.id)[-1].id != found.id:
                 newest = storage.snapshots_of(session, row.id)[-1]
                 text = f"only the newest snapshot can be reverted to: {newest.name or newest.id}"
                 raise Refused("volume.revert.newest", text)
-            row.revert_to = found.id
+            change.revert = storage.unwished(row)
+            row.revert_to, row.restore_from = found.id, ""
             self._concern(change, row)
             return row
 
@@ -282,8 +284,8 @@ class Volumes(Attaching):
             rows = [find(session, Volume, ref, "volume", self.caller) for ref in refs]
             for row in rows:
                 storage.check_free(session, row, "delete it")
-                if row.made and not row.absent:
-                    storage.check_replaced(session, row)
+                if row.made and not row.absent and not storage.is_half(session, row):
+                    storage.check_idle(session, row)
                 snapshots = storage.snapshots_of(session, row.id)
                 if snapshots and not cascade:
                     names = ", ".join(each.name or each.id for each in snapshots)
@@ -300,6 +302,7 @@ class Volumes(Attaching):
     def _move(self, change: Change, row: Volume, pool: str) -> None:
         session = change.session
         target = storage.find_pool(session, self.context.settings, pool)
+        change.revert = storage.unwished(row)
         if guests := storage.holders(session, row.id):
             origin = storage.find_pool(session, self.context.settings, row.pool)
             moving.check_live(session, row, guests, origin, target)

@@ -184,6 +184,8 @@ def test_half_a_restored_backup_is_told_and_finished_or_replaced(
     backups.create(NewBackup("data", "first"))
     write(cloud, "data", b"two")
     backups.create(NewBackup("data", "second"))
+    spoilt = Path(backups.create(NewBackup("data", "third")).folder) / "00000000"
+    spoilt.write_bytes(b"spoilt")
 
     def fails(*_: object, **__: object) -> None:
         raise MachineFailed("host.unreachable", "barn cannot be reached")
@@ -196,13 +198,19 @@ def test_half_a_restored_backup_is_told_and_finished_or_replaced(
         assert volumes.show("data").status == "error_restoring"
 
     break_off()
-    with pytest.raises(Refused, match="restore another one, or delete the volume"):
+    with pytest.raises(Refused, match="restore a backup, or delete the volume"):
         volumes.extend("data", 2)
     unit = Unit(Kind.VOLUME, volumes.show("data").volume.id)
     assert [
         "restore backup" in each.text for each in cloud.context.converger.plan([unit]).steps
     ] == [True]
     cloud.context.converge("drift.repair", [unit])
+    assert (volumes.show("data").status, read(cloud, "data")) == ("available", b"one")
+    break_off()
+    with pytest.raises(MachineFailed) as failure:
+        backups.restore("third", "data")
+    assert failure.value.code == "backup.damaged"
+    # The restore before it was gone on with.
     assert (volumes.show("data").status, read(cloud, "data")) == ("available", b"one")
     break_off()
     backups.restore("second", "data")

@@ -22,7 +22,7 @@ from backends.drivers.qemu_img.source import Source, open_source
 from backends.drivers.qemu_img.steps import ConvertImage, ImportImage, VerifyImage
 from backends.drivers.qemu_img.transfer import Sums, copy_in, hash_file, same_content
 from backends.drivers.step import Progress
-from backends.errors import MachineFailed, QuarterdeckError, Refused
+from backends.errors import HalfDone, MachineFailed, QuarterdeckError, Refused
 from backends.hosts import Host, listing
 from backends.hosts.local import disk_error
 from backends.settings import Settings
@@ -91,12 +91,15 @@ class Images:
     def convert(self, step: ConvertImage, progress: Progress) -> None:
         """Write it anew, then put that in its place. Killed in between, it is found to be done."""
         path, partial = self._path(step.id), self._partial(step.id)
-        if not self._is(path, step.to):
+        if self._is(path, step.to):
+            sums = hash_file(path, progress)
+        else:
             self._host.remove(partial)
             try:
                 os.close(os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
                 convert(path, step.format, partial, step.to, _part(progress, 0.0, 0.6))
                 probe.inspect(partial, step.to)
+                sums = hash_file(partial, _part(progress, 0.6, 1.0))
                 owner.close(partial)
                 _sync_file(partial)
                 # Other images may share it, and a try that died may have left it lent.
@@ -107,9 +110,11 @@ class Images:
                 raise disk_error(error, partial) from error
             finally:
                 self._host.remove(partial)
-        sums = hash_file(path, _part(progress, 0.6, 1.0))
-        found = probe.inspect(path, step.to)
-        self._describe(step.id, sums, found)
+        try:
+            self._describe(step.id, sums, probe.inspect(path, step.to))
+        except MachineFailed as error:
+            text = "the file is converted by now: `drift repair` goes on with it"
+            raise HalfDone(error.code, f"{error.message}; {text}") from error
 
     def verify(self, step: VerifyImage, progress: Progress) -> None:
         """Raises MachineFailed `image.damaged`, `image.missing`."""

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from contextlib import ExitStack, nullcontext
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager, nullcontext
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -309,7 +309,12 @@ class VolumeDriver:
         def fill(path: Path, progress: Progress) -> None:
             carry(origin.host, origin.path(step.id), target.host, path, progress, hollow=hollow)
 
-        target.create(step.id, step.size, step.label, fill, progress)
+        try:
+            target.create(step.id, step.size, step.label, fill, progress)
+        except QuarterdeckError as error:
+            with _half("it is not moved yet, and `drift repair` goes on with it", error):
+                target.remove(step.id, lambda share: None)
+            raise
 
     def _snapshot(self, step: Step, progress: Progress) -> None:
         match step:
@@ -320,7 +325,10 @@ class VolumeDriver:
             case steps.RemoveSnapshot(snapshot_id, pool):
                 self.backend(pool).remove_snapshot(snapshot_id, progress)
             case steps.RevertVolume(volume_id, snapshot_id, pool, size):
-                self.backend(pool).revert(volume_id, snapshot_id, size, progress)
+                # Files are put into place at once.
+                halves = _half("a part of the snapshot was written: `drift repair` goes on with it")
+                with halves if pool.is_block else nullcontext():
+                    self.backend(pool).revert(volume_id, snapshot_id, size, progress)
             case _:
                 raise TypeError(f"not a step of volumes: {step!r}")
 
@@ -340,12 +348,9 @@ class VolumeDriver:
     def _restore(self, volume_id: str, pool: Pool, folder: Path, progress: Progress) -> None:
         backend = self.backend(pool)
         path = backend.path(volume_id)
-        try:
+        with _half("a part of the backup was written: `drift repair` goes on with it"):
             hollow = backend.empty(volume_id)
             self._write_backup(folder, backend.host, path, progress, hollow=hollow)
-        except QuarterdeckError as error:
-            text = "a part of the backup was written: `drift repair` goes on with it"
-            raise HalfDone(error.code, f"{error.message}; {text}") from error
 
     def _make_backup(self, step: steps.CreateBackup, progress: Progress) -> None:
         parent = Path(step.parent) if step.parent else None
@@ -363,6 +368,15 @@ class VolumeDriver:
         self, folder: Path, host: Host, path: Path, progress: Progress, *, hollow: bool
     ) -> None:
         write(host, path, self.backups.pieces(folder, progress), hollow=hollow)
+
+
+@contextmanager
+def _half(text: str, cause: QuarterdeckError | None = None) -> Iterator[None]:
+    """What is within ends, or leaves the half of something, as the text says."""
+    try:
+        yield
+    except QuarterdeckError as error:
+        raise HalfDone(error.code, f"{(cause or error).message}; {text}") from error
 
 
 def _second_half(progress: Progress, share: float) -> None:

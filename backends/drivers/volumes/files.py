@@ -18,7 +18,7 @@ from backends.drivers.volumes.copying import copy
 from backends.drivers.volumes.facts import PoolFact, SnapshotFact, VolumeFact
 from backends.drivers.volumes.pool import FILE
 from backends.drivers.volumes.steps import Shot, Source
-from backends.errors import MachineFailed
+from backends.errors import MachineFailed, QuarterdeckError
 from backends.hosts import Host, listing
 from backends.settings import DEFAULT_POOL
 
@@ -112,7 +112,11 @@ class FileVolumes:
         """Copy the snapshot beside the volume, then put it in its place at once."""
         path = self.path(volume_id)
         draft = self._draft(path, size)
-        copy(self.host, self._snapshot(snapshot_id), draft, progress)
+        try:
+            copy(self.host, self._snapshot(snapshot_id), draft, progress)
+        except QuarterdeckError:
+            self.host.remove(draft)
+            raise
         self.host.run(["truncate", f"--size=>{size}", str(draft)])
         self.host.run(["sync", str(draft)], timeout=600.0)
         self.host.run(["mv", "--no-target-directory", str(draft), str(path)])
