@@ -17,8 +17,13 @@ _PATIENCE = 10.0
 _CHANGES = 40
 
 
+Told = tuple[recorded.Recorded, queue.Queue[Happening], Events, set[threading.Thread]]
+
+
 @pytest.fixture
-def told(tmp_path: Path) -> Iterator[tuple[recorded.Recorded, queue.Queue[Happening], Events]]:
+def told(tmp_path: Path) -> Iterator[Told]:
+    """A cloud, what is told of it, by whom, and the threads that look."""
+    others = set(threading.enumerate())
     found = recorded.make(tmp_path)
     heard: queue.Queue[Happening] = queue.Queue()
     events = Events(found.open())
@@ -26,14 +31,13 @@ def told(tmp_path: Path) -> Iterator[tuple[recorded.Recorded, queue.Queue[Happen
     # The first that is told is that libvirt is there.
     while heard.get(timeout=_PATIENCE).libvirt is not True:
         pass
-    yield found, heard, events
+    watchers = {each for each in threading.enumerate() if each.name.startswith("events_")}
+    yield found, heard, events, watchers - others
     events.close()
 
 
-def test_many_commits_are_told_as_few(
-    told: tuple[recorded.Recorded, queue.Queue[Happening], Events],
-) -> None:
-    found, heard, _ = told
+def test_many_commits_are_told_as_few(told: Told) -> None:
+    found, heard, *_ = told
     store = found.write()
     for number in range(_CHANGES):
         with store.write() as session:
@@ -48,13 +52,10 @@ def test_many_commits_are_told_as_few(
     assert bursts < _CHANGES / 2
 
 
-def test_watchers_end_when_it_is_closed(
-    told: tuple[recorded.Recorded, queue.Queue[Happening], Events],
-) -> None:
-    _, _, events = told
-    watchers = [each for each in threading.enumerate() if each.name.startswith("events_")]
+def test_watchers_end_when_it_is_closed(told: Told) -> None:
+    *_, events, watchers = told
     assert watchers
     events.close()
     for each in watchers:
         each.join(_PATIENCE)
-    assert not any(each.is_alive() for each in watchers)
+    assert [each.name for each in watchers if each.is_alive()] == []
