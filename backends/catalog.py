@@ -126,7 +126,7 @@ def entry(name: str) -> Entry:
         return found[name]
     close = get_close_matches(name, found, 3)
     hint = f"did you mean {' or '.join(close)}?" if close else "see `quarterdeck image catalog`"
-    raise NotFound("image.catalog.unknown", f"no image {name!a} in the catalog; {hint}")
+    raise NotFound("image.catalog.unknown", f"no image {name!r} in the catalog; {hint}")
 
 
 def published_sum(chosen: Entry) -> Sum:

@@ -102,7 +102,7 @@ def _project(session: Session, ref: str, domain: str | None) -> Project:
     if found is None or found.absent:
         where = f" in domain {domain}" if domain else ""
         raise NotFound(
-            "project.not_found", f"no project {ref!a}{where}; see `quarterdeck project list`"
+            "project.not_found", f"no project {ref!r}{where}; see `quarterdeck project list`"
         )
     if not found.enabled:
         raise Refused("project.disabled", f"project {found.name} is disabled")

@@ -257,7 +257,7 @@ class Deck(App[int]):
             return
         entry = panels.named(words[0])
         if entry is None:
-            self.say(f"no panel {words[0]!a}; ? lists them", "warn")
+            self.say(f"no panel {words[0]!r}; ? lists them", "warn")
             return
         self.go(entry.slug)
         if len(words) == 2:

@@ -182,5 +182,5 @@ def parse(text: str) -> tuple[str, Connection]:
     except ValueError:
         raise Refused(
             "connection.id.invalid",
-            f"{text!a} names no connection; `quarterdeck connection list` shows their ids",
+            f"{text!r} names no connection; `quarterdeck connection list` shows their ids",
         ) from None

@@ -128,7 +128,7 @@ def good_addresses(texts: Iterable[str]) -> list[str]:
             found.add(ipaddress.ip_network(text))
         except ValueError as error:
             raise Refused(
-                "address_group.address.invalid", f"no address or prefix {text!a}: {error}"
+                "address_group.address.invalid", f"no address or prefix {text!r}: {error}"
             ) from None
     if len(found) > _MOST:
         raise Refused("address_group.too_large", f"a group has at most {_MOST} addresses")

@@ -25,7 +25,7 @@ def parse_network(text: str) -> IPNetwork:
     try:
         network = ipaddress.ip_network(text)
     except ValueError as error:
-        raise Refused("network.subnet.invalid", f"no subnet range {text!a}: {error}") from None
+        raise Refused("network.subnet.invalid", f"no subnet range {text!r}: {error}") from None
     if network.num_addresses < 4 or network.is_multicast or network.is_loopback:
         raise Refused("network.subnet.invalid", f"{network} is no range for guests")
     if network.version == 4 and network.prefixlen < 8:
@@ -38,7 +38,7 @@ def parse_destination(text: str) -> IPNetwork:
     try:
         return ipaddress.ip_network(text)
     except ValueError as error:
-        raise Refused("router.route.invalid", f"no destination {text!a}: {error}") from None
+        raise Refused("router.route.invalid", f"no destination {text!r}: {error}") from None
 
 
 def parse_address(text: str) -> IPAddress:
@@ -46,7 +46,7 @@ def parse_address(text: str) -> IPAddress:
     try:
         return ipaddress.ip_address(text)
     except ValueError:
-        raise Refused("network.address.invalid", f"no IP address: {text!a}") from None
+        raise Refused("network.address.invalid", f"no IP address: {text!r}") from None
 
 
 def usable(network: IPNetwork) -> Pool:

@@ -37,7 +37,7 @@ def _address(text: str) -> str:
     try:
         network = ipaddress.ip_network(text, strict=False)
     except ValueError:
-        raise Refused("port.allowed_address.invalid", f"no address or prefix: {text!a}") from None
+        raise Refused("port.allowed_address.invalid", f"no address or prefix: {text!r}") from None
     if network.is_multicast or (network.is_unspecified and network.num_addresses == 1):
         raise Refused("port.allowed_address.invalid", f"nobody can have {network}")
     return str(network) if network.num_addresses > 1 else str(network.network_address)
@@ -47,5 +47,5 @@ def _mac(text: str) -> str:
     mac = text.lower()
     # The lowest bit of the first byte marks a group address (IEEE 802), which no port can have.
     if mac and (not _MAC.fullmatch(mac) or int(mac[:2], 16) & 1):
-        raise Refused("port.allowed_address.invalid", f"no MAC address for a port: {text!a}")
+        raise Refused("port.allowed_address.invalid", f"no MAC address for a port: {text!r}")
     return mac

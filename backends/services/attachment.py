@@ -132,5 +132,5 @@ def _device(session: Session, guest: Instance, wanted: str | None) -> str:
         return free[0]
     name = wanted.removeprefix("/dev/")
     if name not in free:
-        raise Refused("volume.device", f"{wanted!a} is taken or no disk's name (vdb to vdx)")
+        raise Refused("volume.device", f"{wanted!r} is taken or no disk's name (vdb to vdx)")
     return name

@@ -297,10 +297,10 @@ def _container(service: VolumeBackups, new: NewBackup, parent: VolumeBackup | No
         service.caller.require_cloud_admin("choose a folder for backups")
         path = PurePosixPath(wanted)
         if ".." in path.parts or len(path.parts) < 2:
-            raise Refused("backup.container", f"{wanted[:80]!a} is no folder for backups")
+            raise Refused("backup.container", f"{wanted[:80]!r} is no folder for backups")
         return Path(path)
     if not _CONTAINER.fullmatch(wanted):
-        raise Refused("backup.container", f"{wanted[:80]!a} cannot be a container's name")
+        raise Refused("backup.container", f"{wanted[:80]!r} cannot be a container's name")
     return service.context.settings.backups / wanted
 
 

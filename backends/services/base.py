@@ -53,7 +53,7 @@ def good_name(name: str, what: str = "name", *, longest: int = _NAME_MAX) -> str
         if unicodedata.category(sign)[0] not in "LNM" and sign not in _SIGNS:
             raise Refused(
                 "name.invalid",
-                f"a {what} has letters, digits, spaces and . _ - + @ : ( ) # , = ~ *, not {sign!a}",
+                f"a {what} has letters, digits, spaces and . _ - + @ : ( ) # , = ~ *, not {sign!r}",
             )
     return composed
 
@@ -106,9 +106,9 @@ def find(
     if ref and not rows and (caller.admin or not hasattr(table, "project_id")):
         rows = list(session.exec(by_name))
     if not rows:
-        raise NotFound(f"{what}.not_found", f"no {what} {ref!a} here")
+        raise NotFound(f"{what}.not_found", f"no {what} {ref!r} here")
     if len(rows) > 1:
-        raise Refused(f"{what}.ambiguous", f"{len(rows)} {what}s are named {ref!a}; give the id")
+        raise Refused(f"{what}.ambiguous", f"{len(rows)} {what}s are named {ref!r}; give the id")
     return rows[0]
 
 

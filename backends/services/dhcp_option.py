@@ -49,10 +49,10 @@ def _check(option: DhcpOption) -> None:
         close = get_close_matches(option.name, TABLE[version], 3)
         hint = f"did you mean {' or '.join(close)}?" if close else "see `dnsmasq --help dhcp`"
         raise Refused(
-            "port.dhcp_option.unknown", f"no DHCP option of IPv{version}: {option.name!a}; {hint}"
+            "port.dhcp_option.unknown", f"no DHCP option of IPv{version}: {option.name!r}; {hint}"
         )
     if option.value and not is_valid(option.name, option.value, version):
         raise Refused(
             "port.dhcp_option.invalid",
-            f"option {option.name} of IPv{version} cannot have the value {option.value!a}",
+            f"option {option.name} of IPv{version} cannot have the value {option.value!r}",
         )

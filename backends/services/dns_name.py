@@ -14,7 +14,7 @@ def good_dns_name(text: str) -> str:
     """A host's name without domain, in lower case; empty for none. Raises Refused `dns.name`."""
     name = text.lower()
     if name and not _LABEL.fullmatch(name):
-        raise Refused("dns.name", f"no host name: {text!a}; it is 1 to 63 of a-z, 0-9 and '-'")
+        raise Refused("dns.name", f"no host name: {text!r}; it is 1 to 63 of a-z, 0-9 and '-'")
     return name
 
 
@@ -27,5 +27,5 @@ def good_dns_domain(text: str) -> str:
     parts = domain.split(".")
     valid = len(domain) <= _MOST and all(_LABEL.fullmatch(part) for part in parts)
     if text and (not valid or parts[-1].isdecimal()):
-        raise Refused("dns.domain", f"no domain: {text!a}; such as cloud.example")
+        raise Refused("dns.domain", f"no domain: {text!r}; such as cloud.example")
     return domain

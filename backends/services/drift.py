@@ -202,7 +202,7 @@ class Drift(Service):
         known = {name for orphan in found for name in (orphan.ref, orphan.id)}
         for ref in refs:
             if ref not in known:
-                text = f"no orphan {ref!a} now; see `quarterdeck orphan list`"
+                text = f"no orphan {ref!r} now; see `quarterdeck orphan list`"
                 raise NotFound("orphan.not_found", text)
         return [orphan for orphan in found if orphan.ref in refs or orphan.id in refs]
 

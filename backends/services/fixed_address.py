@@ -117,7 +117,7 @@ def _fixed(
 ) -> tuple[Subnet, str | None]:
     fitting = [each for each in subnets if fixed.subnet in ("", each.id, each.name)]
     if not fitting:
-        raise Refused("subnet.not_found", f"no subnet {fixed.subnet!a} on {network.name}")
+        raise Refused("subnet.not_found", f"no subnet {fixed.subnet!r} on {network.name}")
     if not fixed.address:
         return fitting[0], None
     address = addresses.parse_address(fixed.address)

@@ -96,7 +96,7 @@ class Flavors(Service):
             or session.exec(select(Flavor).where(Flavor.name == ref)).first()
         )
         if row is None or not (row.is_public or self.caller.admin):
-            raise NotFound("flavor.not_found", f"no flavor {ref!a}; see `quarterdeck flavor list`")
+            raise NotFound("flavor.not_found", f"no flavor {ref!r}; see `quarterdeck flavor list`")
         return row
 
     def _host(self) -> Unit:

@@ -186,7 +186,7 @@ class FloatingIps(Service):
         query = select(FloatingIp).where(column == ref)
         rows = [row for row in session.exec(query) if self.caller.sees(row.project_id)]
         if not rows:
-            raise NotFound("floating_ip.not_found", f"no floating IP {ref!a} here")
+            raise NotFound("floating_ip.not_found", f"no floating IP {ref!r} here")
         if len(rows) > 1:
             raise Refused("floating_ip.ambiguous", f"{ref} is on several networks; give the id")
         return rows[0]

@@ -41,7 +41,7 @@ class Flows(Inspection):
         ours = self.bridges()
         if bridge is not None and bridge not in ours:
             raise NotFound(
-                "bridge.not_found", f"no bridge {bridge!a}; there are {', '.join(ours) or 'none'}"
+                "bridge.not_found", f"no bridge {bridge!r}; there are {', '.join(ours) or 'none'}"
             )
         known = known or self.names()
         run = self.context.settings.ovs_run
@@ -85,9 +85,9 @@ class Flows(Inspection):
         """
         found = [row for row in self.rows(self.list()) if id_ and row.id.startswith(id_)]
         if not found:
-            raise NotFound("flow.not_found", f"no flow {id_!a} now; see `quarterdeck flow list`")
+            raise NotFound("flow.not_found", f"no flow {id_!r} now; see `quarterdeck flow list`")
         if len(found) > 1:
-            raise Refused("flow.ambiguous", f"{len(found)} flows' ids begin with {id_!a}")
+            raise Refused("flow.ambiguous", f"{len(found)} flows' ids begin with {id_!r}")
         return found[0]
 
     def _port_id(self, ref: str, known: Names) -> str:
@@ -95,4 +95,4 @@ class Flows(Inspection):
             named = ref in (port.id, port.name, port.interface)
             if named and self.caller.sees(port.project_id):
                 return port.id
-        raise NotFound("port.not_found", f"no port {ref!a} here")
+        raise NotFound("port.not_found", f"no port {ref!r} here")

@@ -192,7 +192,7 @@ class Hosts(Service):
 
 
 def _unknown(name: str) -> NotFound:
-    return NotFound("host.not_found", f"no host {name!a}; see `quarterdeck host list`")
+    return NotFound("host.not_found", f"no host {name!r}; see `quarterdeck host list`")
 
 
 def _good_address(text: str) -> str:
@@ -208,7 +208,7 @@ def _good_address(text: str) -> str:
         or found.is_loopback
         or found.is_link_local
     ):
-        raise Refused("host.tunnel.invalid", f"{text!a} is no address that other hosts can reach")
+        raise Refused("host.tunnel.invalid", f"{text!r} is no address that other hosts can reach")
     return str(found)
 
 

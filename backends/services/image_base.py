@@ -43,10 +43,10 @@ class ImageService(Service):
         rows = exact or rows
         if not rows:
             raise NotFound(
-                "image.not_found", f"no image {ref!a} here; see `quarterdeck image list`"
+                "image.not_found", f"no image {ref!r} here; see `quarterdeck image list`"
             )
         if len(rows) > 1:
-            raise Refused("image.ambiguous", f"{len(rows)} images are named {ref!a}; give the id")
+            raise Refused("image.ambiguous", f"{len(rows)} images are named {ref!r}; give the id")
         return rows[0]
 
     def own(self, session: Session, ref: str) -> Image:
@@ -129,7 +129,7 @@ def check_formats(disk_format: str, container_format: str) -> None:
     ):
         if text not in known:
             raise Refused(
-                "image.format.unknown", f"{kind} format {text!a}: there are {', '.join(known)}"
+                "image.format.unknown", f"{kind} format {text!r}: there are {', '.join(known)}"
             )
 
 
@@ -145,10 +145,10 @@ def good_image_properties(properties: dict[str, str] | None) -> dict[str, str]:
         allowed = hardware.PROPERTIES.get(name)
         if allowed is None:
             known = ", ".join(hardware.PROPERTIES)
-            raise Refused("image.property.invalid", f"no {name!a} is obeyed here: {known} are")
+            raise Refused("image.property.invalid", f"no {name!r} is obeyed here: {known} are")
         if value not in allowed:
             raise Refused(
-                "image.property.invalid", f"{name} is one of {', '.join(allowed)}, not {value!a}"
+                "image.property.invalid", f"{name} is one of {', '.join(allowed)}, not {value!r}"
             )
     return found
 

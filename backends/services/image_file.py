@@ -160,7 +160,7 @@ def check_target(claimed: str, to: str) -> None:
     if to not in TARGETS or claimed in ("aki", "ari"):
         raise Refused(
             "image.format.target",
-            f"a {claimed} is not made {to!a}; disks become {', '.join(TARGETS)}",
+            f"a {claimed} is not made {to!r}; disks become {', '.join(TARGETS)}",
         )
 
 

@@ -74,7 +74,7 @@ class KeyPairs(Service):
         """The key pair of that name. Raises NotFound `keypair.not_found`."""
         row = self._find(session, name)
         if row is None:
-            raise NotFound("keypair.not_found", f"no key pair {name!a} here")
+            raise NotFound("keypair.not_found", f"no key pair {name!r} here")
         return row
 
     def _find(self, session: Session, name: str) -> KeyPair | None:

@@ -379,7 +379,7 @@ def require_external(session: Session, ref: str) -> Network:
     named = (col(Network.id) == ref) | (col(Network.name) == ref)
     rows = session.exec(select(Network).where(col(Network.external), named)).all()
     if not rows:
-        raise NotFound("network.not_found", f"no external network {ref!a}; see `network list`")
+        raise NotFound("network.not_found", f"no external network {ref!r}; see `network list`")
     check_absent(rows[0], "network")
     return rows[0]
 

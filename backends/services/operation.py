@@ -42,7 +42,7 @@ class Operations(Service):
         with self.context.reading() as session:
             row = session.get(Operation, id_)
             if row is None or not (self.caller.admin or row.project_id == self.caller.project_id):
-                raise NotFound("operation.not_found", f"no operation {id_!a} here")
+                raise NotFound("operation.not_found", f"no operation {id_!r} here")
             steps = session.exec(
                 select(OperationStep)
                 .where(OperationStep.operation_id == id_)

@@ -318,7 +318,7 @@ def _bind(session: Session, port: Port, host: str) -> None:
     if port.device_id:
         raise Refused("port.in_use", f"port {port.name or port.id} is where {port.device_id} is")
     if host and session.get(HostRecord, host) is None:
-        raise NotFound("host.not_found", f"no host {host!a}; see `quarterdeck host list`")
+        raise NotFound("host.not_found", f"no host {host!r}; see `quarterdeck host list`")
     if host:
         check_reaches(session, session.get_one(Network, port.network_id), host)
     port.host = host
@@ -343,7 +343,7 @@ def _mac(session: Session, network: Network, wanted: str | None) -> str:
     mac = wanted.lower()
     # The lowest bit of the first byte marks a group address (IEEE 802), which no port can have.
     if not _MAC.fullmatch(mac) or int(mac[:2], 16) & 1:
-        raise Refused("port.mac.invalid", f"no MAC address for a port: {wanted!a}")
+        raise Refused("port.mac.invalid", f"no MAC address for a port: {wanted!r}")
     if mac in taken:
         raise Refused("port.mac.taken", f"{mac} is in use on network {network.name}")
     return mac

@@ -217,7 +217,7 @@ def require_project(session: Session, caller: Caller, ref: str) -> Project:
     """A project the caller may see. Raises NotFound `project.not_found`."""
     row = find(session, Project, ref, "project", caller)
     if not caller.admin and row.id not in visible_projects(session, caller):
-        raise NotFound("project.not_found", f"no project {ref!a} here")
+        raise NotFound("project.not_found", f"no project {ref!r} here")
     return row
 
 
@@ -225,7 +225,7 @@ def require_domain(session: Session, ref: str) -> Domain:
     """A domain by id or name. Raises NotFound `domain.not_found`."""
     row = session.get(Domain, ref) or session.exec(select(Domain).where(Domain.name == ref)).first()
     if row is None:
-        raise NotFound("domain.not_found", f"no domain {ref!a}")
+        raise NotFound("domain.not_found", f"no domain {ref!r}")
     return row
 
 

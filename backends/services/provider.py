@@ -43,7 +43,7 @@ def good_provider(provider: Provider | None) -> Provider:
     if provider.network_type not in ("flat", "vlan"):
         raise Refused("network.provider.invalid", "a network's type is local, flat, vlan or vxlan")
     if provider.physical != PHYSICAL_NETWORK:
-        text = f"the physical network is called {PHYSICAL_NETWORK}, not {provider.physical!a}"
+        text = f"the physical network is called {PHYSICAL_NETWORK}, not {provider.physical!r}"
         raise Refused("network.provider.invalid", text)
     if provider.network_type == "vlan" and provider.segment not in VLANS:
         raise Refused("network.provider.invalid", "a VLAN network takes a segment of 1 to 4094")
@@ -58,7 +58,7 @@ def good_service(text: str) -> str:
     if protocol in ("tcp", "udp") and port.isdecimal() and 1 <= int(port) <= 65535:
         return f"{protocol}:{int(port)}"
     raise Refused(
-        "network.host_service.invalid", f"a service is tcp:PORT or udp:PORT, not {text!a}"
+        "network.host_service.invalid", f"a service is tcp:PORT or udp:PORT, not {text!r}"
     )
 
 

@@ -210,7 +210,7 @@ def usable(session: Session, ref: str, service: Service) -> QosPolicy:
         return find(session, QosPolicy, ref, "qos", service.caller)
     except NotFound:
         if len(shared) != 1:
-            text = f"no QoS policy {ref!a} here; see `network qos policy list`"
+            text = f"no QoS policy {ref!r} here; see `network qos policy list`"
             raise NotFound("qos.not_found", text) from None
         return shared[0]
 
@@ -250,7 +250,7 @@ def _check(rule: QosRule) -> None:
     else:
         raise Refused(
             "qos.rule.invalid",
-            f"a rule is {BANDWIDTH} or {DSCP}, not {rule.type!a}: no bandwidth is promised here",
+            f"a rule is {BANDWIDTH} or {DSCP}, not {rule.type!r}: no bandwidth is promised here",
         )
 
 
@@ -269,7 +269,7 @@ def _check_unused(session: Session, policy: QosPolicy, *, others: bool = False) 
 def _rule(session: Session, policy: QosPolicy, rule_id: str) -> QosRule:
     row = session.get(QosRule, rule_id) if is_id(rule_id) else None
     if row is None or row.policy_id != policy.id:
-        raise NotFound("qos.rule.not_found", f"policy {policy.name} has no rule {rule_id!a}")
+        raise NotFound("qos.rule.not_found", f"policy {policy.name} has no rule {rule_id!r}")
     return row
 
 

@@ -29,7 +29,7 @@ class Quotas(Service):
         for resource, limit in limits.items():
             if resource not in quota.DEFAULTS:
                 known = ", ".join(quota.DEFAULTS)
-                raise Refused("quota.unknown", f"no quota {resource!a}: there are {known}")
+                raise Refused("quota.unknown", f"no quota {resource!r}: there are {known}")
             if not quota.UNLIMITED <= limit <= _MOST:
                 raise Refused(
                     "quota.invalid", f"a limit is 0 to {_MOST}, or -1 for none, not {limit}"

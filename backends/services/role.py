@@ -106,5 +106,5 @@ def _role(name: str) -> Role:
         return Role(name)
     except ValueError:
         raise NotFound(
-            "role.not_found", f"no role {name!a}; there are admin, member, reader"
+            "role.not_found", f"no role {name!r}; there are admin, member, reader"
         ) from None

@@ -209,7 +209,7 @@ class SecurityGroups(Service):
         row = session.get(SecurityGroupRule, rule_id) if is_id(rule_id) else None
         group = session.get(SecurityGroup, row.group_id) if row else None
         if row is None or group is None or not self.caller.sees(group.project_id):
-            raise NotFound("security_group_rule.not_found", f"no rule {rule_id!a} here")
+            raise NotFound("security_group_rule.not_found", f"no rule {rule_id!r} here")
         return row, group
 
     def _remote(self, session: Session, ref: str | None) -> str | None:
@@ -223,7 +223,7 @@ class SecurityGroups(Service):
         row = find(session, AddressGroup, new.remote_address_group, "address_group", self.caller)
         # A project's label carries its rules and what they name.
         if row.project_id != group.project_id:
-            text = f"no address group {new.remote_address_group!a} in the project of {group.name}"
+            text = f"no address group {new.remote_address_group!r} in the project of {group.name}"
             raise NotFound("address_group.not_found", text)
         return row.id
 

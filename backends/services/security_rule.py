@@ -64,7 +64,7 @@ def _protocol(new: NewRule) -> str | None:
     found = _NAMES.get(given, given)
     if found not in (*PROTOCOLS, *PROTOCOL_NUMBERS) and not _is_number(found):
         known = ", ".join((*PROTOCOLS, *PROTOCOL_NUMBERS))
-        raise _refusal(f"protocol {new.protocol!a}: there are {known}, any, and numbers to 255")
+        raise _refusal(f"protocol {new.protocol!r}: there are {known}, any, and numbers to 255")
     if new.ethertype == "IPv4" and found.startswith("ipv6-") and found != "ipv6-encap":
         raise _refusal(f"{found} is a protocol of IPv6: say so with the ethertype")
     # ICMP of IPv6 has one name, whichever was given.
@@ -99,7 +99,7 @@ def _prefix(new: NewRule) -> str | None:
     try:
         network = ipaddress.ip_network(new.remote_prefix, strict=False)
     except ValueError:
-        raise _refusal(f"no prefix: {new.remote_prefix!a}") from None
+        raise _refusal(f"no prefix: {new.remote_prefix!r}") from None
     if f"IPv{network.version}" != new.ethertype:
         raise _refusal(f"{network} is not {new.ethertype}")
     return str(network)

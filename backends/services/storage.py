@@ -51,7 +51,7 @@ def find_pool(session: Session, settings: Settings, name: str) -> StoragePool:
         return StoragePool(
             id="", name=pool.name, driver=pool.driver, place=pool.place, ratio=ratio, created_at=0.0
         )
-    raise NotFound("pool.not_found", f"no pool {name!a}; see `quarterdeck volume pool list`")
+    raise NotFound("pool.not_found", f"no pool {name!r}; see `quarterdeck volume pool list`")
 
 
 def promised(session: Session, pool: str) -> int:

@@ -21,7 +21,7 @@ def check_modes(ra: str | None, address: str | None, cidr: addresses.IPNetwork, 
         return
     wrong = [each for each in given if each not in MODES]
     if wrong:
-        raise _invalid(f"no IPv6 mode: {wrong[0]!a}; it is {', '.join(MODES)}")
+        raise _invalid(f"no IPv6 mode: {wrong[0]!r}; it is {', '.join(MODES)}")
     if cidr.version == 4:
         raise _invalid(f"{cidr} is IPv4, and has no IPv6 mode")
     if not dhcp:

@@ -172,7 +172,7 @@ def require_pool(session: Session, ref: str, caller: Caller) -> SubnetPool:
             raise
         if len(rows) > 1:
             raise Refused(
-                "subnet_pool.ambiguous", f"{len(rows)} shared pools are named {ref!a}; give the id"
+                "subnet_pool.ambiguous", f"{len(rows)} shared pools are named {ref!r}; give the id"
             ) from None
         return rows[0]
 

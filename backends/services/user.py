@@ -179,7 +179,7 @@ def require_user(session: Session, caller: Caller, ref: str) -> User:
     """A user the caller may see. Raises NotFound `user.not_found`."""
     row = find(session, User, ref, "user", caller)
     if not caller.admin and row.id != caller.user_id:
-        raise NotFound("user.not_found", f"no user {ref!a} here")
+        raise NotFound("user.not_found", f"no user {ref!r} here")
     return row
 
 

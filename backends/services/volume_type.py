@@ -203,7 +203,7 @@ class VolumeTypes(Service):
     def _find(self, session: Session, ref: str) -> VolumeType:
         row = find(session, VolumeType, ref, "volume_type", self.caller)
         if not row.public and not self.caller.admin:
-            raise NotFound("volume_type.not_found", f"no volume type {ref!a} here")
+            raise NotFound("volume_type.not_found", f"no volume type {ref!r} here")
         return row
 
     def _host(self, change: Change, name: str) -> None:
@@ -227,7 +227,7 @@ def require_type(session: Session, ref: str) -> VolumeType:
     named = (col(VolumeType.id) == ref) | (col(VolumeType.name) == ref)
     row = session.exec(select(VolumeType).where(named)).first()
     if row is None or not row.public:
-        text = f"no volume type {ref!a}; see `quarterdeck volume type list`"
+        text = f"no volume type {ref!r}; see `quarterdeck volume type list`"
         raise NotFound("volume_type.not_found", text)
     return row
 
@@ -252,7 +252,7 @@ def _specs(service: Service, session: Session, specs: Mapping[str, str] | None) 
 
 def _encryption(text: str) -> str:
     if text not in ("", "luks"):
-        raise Refused("volume_type.encryption", f"the provider is luks, not {text!a}")
+        raise Refused("volume_type.encryption", f"the provider is luks, not {text!r}")
     return text
 
 
@@ -260,7 +260,7 @@ def _check_new(
     session: Session, table: type[VolumeType] | type[QosSpec], name: str, what: str
 ) -> None:
     if session.exec(select(table).where(table.name == name)).first() is not None:
-        raise Refused(f"{what}.exists", f"there is one named {name!a} already")
+        raise Refused(f"{what}.exists", f"there is one named {name!r} already")
 
 
 def _check_unused(session: Session, row: VolumeType) -> None:
@@ -273,9 +273,9 @@ def _check_unused(session: Session, row: VolumeType) -> None:
 def _limits(limits: Mapping[str, str]) -> dict[str, str]:
     for name, text in limits.items():
         if name not in TUNES:
-            raise Refused("qos.limit", f"no limit {name!a}: there are {', '.join(TUNES)}")
+            raise Refused("qos.limit", f"no limit {name!r}: there are {', '.join(TUNES)}")
         if not (text.isascii() and text.isdigit() and 1 <= int(text) <= _LIMIT_MOST):
-            raise Refused("qos.limit", f"{name} is a number of bytes or operations, not {text!a}")
+            raise Refused("qos.limit", f"{name} is a number of bytes or operations, not {text!r}")
     for kind in ("bytes", "iops"):
         apart = any(f"{way}_{kind}_sec" in limits for way in ("read", "write"))
         if f"total_{kind}_sec" in limits and apart:

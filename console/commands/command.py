@@ -59,7 +59,7 @@ def key_value(text: str) -> tuple[str, str]:
     if not key or not equals:
         from argparse import ArgumentTypeError
 
-        raise ArgumentTypeError(f"{text!a} is not KEY=VALUE")
+        raise ArgumentTypeError(f"{text!r} is not KEY=VALUE")
     return key, value
 
 
@@ -69,7 +69,7 @@ def fields_of(text: str, known: Sequence[str]) -> dict[str, str]:
 
     found = dict(part.partition("=")[::2] for part in text.split(","))
     if any(key not in known or not value for key, value in found.items()):
-        raise Usage("usage", f"{text!a} is not {','.join(f'{key}=...' for key in known)}")
+        raise Usage("usage", f"{text!r} is not {','.join(f'{key}=...' for key in known)}")
     return found
 
 

@@ -35,7 +35,7 @@ def parse(texts: list[str]) -> list[DhcpOption]:
     for text in texts:
         match = _WORDS.fullmatch(text)
         if match is None:
-            raise Usage("usage", f"{text!a} is not name=...,value=...,ip-version=...")
+            raise Usage("usage", f"{text!r} is not name=...,value=...,ip-version=...")
         version = int(match["version"] or 4)
         found.append(DhcpOption(match["name"], match["value"] or "", version))
     return found

@@ -30,7 +30,7 @@ def show(job: Job) -> Fields:
     for row in job.cloud.identity.domains():
         if ref in (row.id, row.name):
             return _fields(row)
-    raise NotFound("domain.not_found", f"no domain {ref!a}; see `quarterdeck domain list`")
+    raise NotFound("domain.not_found", f"no domain {ref!r}; see `quarterdeck domain list`")
 
 
 def delete(job: Job) -> None:

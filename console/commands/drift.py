@@ -37,7 +37,7 @@ def unit_of(text: str) -> Unit:
     try:
         return Unit.parse(text)
     except ValueError:
-        raise Usage("usage", f"{text!a} is no KIND:ID as `quarterdeck drift` shows it") from None
+        raise Usage("usage", f"{text!r} is no KIND:ID as `quarterdeck drift` shows it") from None
 
 
 _UNITS = (arg("units", nargs="*", metavar="KIND:ID", help="these alone (all that differs)"),)

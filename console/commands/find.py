@@ -19,7 +19,7 @@ def find(words: Sequence[str]) -> tuple[Command, list[str]]:
     table = commands_of(noun)
     if not table:
         raise Usage(
-            "usage.noun", f"no command {words[0]!a}{_suggest(words[0], [*NOUNS, *ALIASES])}"
+            "usage.noun", f"no command {words[0]!r}{_suggest(words[0], [*NOUNS, *ALIASES])}"
         )
     spoken = [noun, *words[1:]]
     fitting = [each for each in table if each.words.split() == spoken[: len(each.words.split())]]
@@ -41,7 +41,7 @@ def _no_verb(noun: str, spoken: Sequence[str], known: list[str]) -> str:
     if len(plain) == 1:
         return f"{noun} what? {', '.join(verbs)}"
     hint = _suggest(said, known) or _suggest(" ".join(plain[:2]), known)
-    return f"no command {said!a}{hint or '; ' + noun + ' has ' + ', '.join(verbs)}"
+    return f"no command {said!r}{hint or '; ' + noun + ' has ' + ', '.join(verbs)}"
 
 
 def _suggest(word: str, known: Sequence[str]) -> str:

@@ -42,7 +42,7 @@ def show(job: Job) -> Fields:
                     "name": row.name,
                 }
             )
-    raise NotFound("group.not_found", f"no group {ref!a}; see `quarterdeck group list`")
+    raise NotFound("group.not_found", f"no group {ref!r}; see `quarterdeck group list`")
 
 
 def delete(job: Job) -> None:

@@ -29,7 +29,7 @@ def _create_into(path: Path, job: Job) -> Fields:
     try:
         handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     except OSError as error:
-        raise Refused("keypair.file", f"{str(path)!a} is not written: {error.strerror}") from None
+        raise Refused("keypair.file", f"{str(path)!r} is not written: {error.strerror}") from None
     with os.fdopen(handle, "w", encoding="utf-8") as file:
         try:
             made = job.cloud.keypairs.create(job.args.name)
@@ -75,7 +75,7 @@ def _read(path: str) -> str:
     try:
         return Path(path).expanduser().read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        raise Refused("keypair.invalid", f"no public key in {path!a}: {error}") from None
+        raise Refused("keypair.invalid", f"no public key in {path!r}: {error}") from None
 
 
 COMMANDS = (

@@ -117,7 +117,7 @@ def _kept(columns: Sequence[str], wanted: Sequence[str]) -> list[int]:
     unknown = [name for name in wanted if name.lower() not in known]
     if unknown:
         missing = ", ".join(unknown)
-        raise Usage("usage.column", f"no column {missing!a}; there are {', '.join(columns)}")
+        raise Usage("usage.column", f"no column {missing!r}; there are {', '.join(columns)}")
     return [i for i, name in enumerate(columns) if not lowered or name.lower() in lowered]
 
 
@@ -129,7 +129,7 @@ def _sorted(output: Rows, style: Namespace) -> Sequence[Sequence[Any]]:
         place = places.get(name.lower())
         if place is None:
             raise Usage(
-                "usage.column", f"no column {name!a}; there are {', '.join(output.columns)}"
+                "usage.column", f"no column {name!r}; there are {', '.join(output.columns)}"
             )
         rows = sorted(rows, key=lambda row: _order(row[place]), reverse=style.descending)
     return rows

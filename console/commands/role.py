@@ -22,7 +22,7 @@ def show(job: Job) -> Fields:
 
     role = job.args.name
     if role not in _MEANING:
-        raise NotFound("role.not_found", f"no role {role!a}; there are {', '.join(_MEANING)}")
+        raise NotFound("role.not_found", f"no role {role!r}; there are {', '.join(_MEANING)}")
     return Fields({"description": _MEANING[role], "domain_id": None, "id": role, "name": role})
 
 

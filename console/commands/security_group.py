@@ -106,7 +106,7 @@ def _ports(args: Namespace) -> tuple[int | None, int | None]:
         return None, None
     low, colon, high = args.dst_port.partition(":")
     if not low.isdecimal() or (colon and not high.isdecimal()):
-        raise Usage("usage", f"{args.dst_port!a} is not PORT or FIRST:LAST")
+        raise Usage("usage", f"{args.dst_port!r} is not PORT or FIRST:LAST")
     return int(low), int(high or low)
 
 

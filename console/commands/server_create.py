@@ -111,7 +111,7 @@ def plugs_of(given: Sequence[tuple[str, str]] | None) -> tuple[Plug, ...] | None
         else:
             nic = fields_of(text, _NIC)
             if ("net-id" in nic) == ("port-id" in nic):
-                raise Usage("usage", f"--nic {text!a} names neither net-id= nor port-id=, or both")
+                raise Usage("usage", f"--nic {text!r} names neither net-id= nor port-id=, or both")
             address = nic.get("v4-fixed-ip") or nic.get("v6-fixed-ip") or ""
             plugs.append(Plug(nic.get("net-id", ""), address, nic.get("port-id", "")))
     return tuple(plugs)
@@ -130,7 +130,7 @@ def _user_data(path: str | None) -> str | None:
         return Path(path).expanduser().read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise Refused(
-            "instance.user_data.unreadable", f"no user data in {path!a}: {error}"
+            "instance.user_data.unreadable", f"no user data in {path!r}: {error}"
         ) from None
 
 

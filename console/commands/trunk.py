@@ -90,7 +90,7 @@ def _subports(texts: list[str]) -> list[NewSubport]:
         values = fields_of(text, _KEYS)
         number = values.get("segmentation-id", "")
         if "port" not in values or not number.isdecimal():
-            raise Usage("usage", f"{text!a} is not port=PORT,segmentation-id=VLAN")
+            raise Usage("usage", f"{text!r} is not port=PORT,segmentation-id=VLAN")
         if values.get("segmentation-type", "vlan") != "vlan":
             raise Usage("usage", "a subport's segmentation type is vlan")
         found.append(NewSubport(values["port"], int(number)))

@@ -138,7 +138,7 @@ def form_for(kind: str, cloud: Cloud, chosen: Mapping[str, str] | None = None) -
     Raises Usage `form.unknown`.
     """
     if kind not in FORMS:
-        raise Usage("form.unknown", f"nothing of the kind {kind!a} can be created here")
+        raise Usage("form.unknown", f"nothing of the kind {kind!r} can be created here")
     return FORMS[kind](cloud, chosen)
 
 

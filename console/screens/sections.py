@@ -55,7 +55,7 @@ def _orphan(cloud: Cloud, ref: str) -> Iterator[Section]:
 
     found = next((each for each in cloud.drift.orphans() if each.ref == ref), None)
     if found is None:
-        raise NotFound("orphan.not_found", f"no orphan {ref!a} any more")
+        raise NotFound("orphan.not_found", f"no orphan {ref!r} any more")
     yield (
         "Orphan",
         [

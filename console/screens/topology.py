@@ -259,7 +259,7 @@ class TopologyPanel(Panel):
         form = _ENDINGS.get(path.suffix.lower())
         if form is None:
             known = ", ".join(_ENDINGS)
-            self.desk.tell(Refused("topology.format", f"{name!a} ends in none of {known}"))
+            self.desk.tell(Refused("topology.format", f"{name!r} ends in none of {known}"))
             return
         try:
             with path.open("x", encoding="utf-8") as file:

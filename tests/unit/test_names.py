@@ -8,10 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from backends.errors import Refused
+from backends.errors import NotFound, Refused
 from backends.services.base import good_name, good_text, is_id
 from backends.services.instance import hostname_of
 from backends.settings import check_cloud_name
+from tests.unit.shelf import Shelf
 
 # What the operator's other programs read as their own, in one list for all tests of bad input.
 BAD_NAMES = (
@@ -76,3 +77,21 @@ def test_ids_are_canonical() -> None:
     assert is_id("01234567-89ab-cdef-0123-456789abcdef")
     assert not is_id("01234567-89AB-CDEF-0123-456789ABCDEF")
     assert not is_id("web")
+
+
+@pytest.mark.parametrize(
+    ("typed", "told"),
+    [
+        ("없는곳", "'없는곳'"),
+        ("café", "'café'"),
+        ("a\x1b[31mb\n", r"'a\x1b[31mb\n'"),
+        ("a\u202eb\u200b", r"'a\u202eb\u200b'"),
+    ],
+)
+def test_what_is_not_there_is_told_as_it_was_typed_but_for_what_a_terminal_obeys(
+    shelf: Shelf, typed: str, told: str
+) -> None:
+    with pytest.raises(NotFound) as refusal:
+        shelf.open().volumes.show(typed)
+    assert told in str(refusal.value)
+    assert str(refusal.value).isprintable()

@@ -33,7 +33,7 @@ def convert(source: Path, claimed: str, target: Path, to: str, progress: Progres
     """
     if to not in TARGETS:
         known = ", ".join(TARGETS)
-        raise Refused("image.format.target", f"nothing is converted to {to[:40]!a}: {known}")
+        raise Refused("image.format.target", f"nothing is converted to {to[:40]!r}: {known}")
     with lent(source, write=target) as sandbox:
         needed, largest = _measure(sandbox, QEMU_NAMES[claimed])
         free = shutil.disk_usage(target.parent).free

@@ -44,7 +44,7 @@ def act_as(uid: int | None, path: str, work: Callable[[], T]) -> T:
         return _apart(int(uid or 0), work)
     except ValueError as error:
         # A zero byte, or what is no text in the file system's encoding.
-        raise Refused("image.source.missing", f"no file {path!a}") from error
+        raise Refused("image.source.missing", f"no file {path!r}") from error
     except OSError as error:
         raise _refusal(error, path) from error
 
@@ -56,7 +56,7 @@ def check_plain(descriptor: int, path: str, code: str, *, devices: bool = False)
         return
     os.close(descriptor)
     what = "a block device, which only the cloud's admin may name" if stat.S_ISBLK(kind) else ""
-    raise Refused(code, f"{path!a} is {what or 'not a file'}")
+    raise Refused(code, f"{path!r} is {what or 'not a file'}")
 
 
 def _apart(uid: int, work: Callable[[], T]) -> T:
@@ -105,5 +105,5 @@ def _refusal(error: OSError, path: str) -> Refused:
     if error.errno == errno.ELOOP:
         return Refused("image.path.link", f"{path} is a symbolic link; name the file itself")
     if error.errno in (errno.ENOENT, errno.ENOTDIR):
-        return Refused("image.source.missing", f"no file {path!a}")
+        return Refused("image.source.missing", f"no file {path!r}")
     return Refused("image.path.failed", f"{path}: {error.strerror}")

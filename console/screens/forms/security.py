@@ -129,7 +129,7 @@ def _prefix(text: str) -> object:
     try:
         return ipaddress.ip_network(text, strict=False)
     except ValueError:
-        text = f"{text!a} is no range of addresses, as 10.0.0.0/24 is"
+        text = f"{text!r} is no range of addresses, as 10.0.0.0/24 is"
         raise Refused("network.subnet.invalid", text) from None
 
 

@@ -76,7 +76,7 @@ def readable_file(text: str) -> Path:
     """A check for a file's path. Raises Refused `form.file`."""
     path = Path(text).expanduser()
     if not path.is_file():
-        raise Refused("form.file", f"no file {text!a}")
+        raise Refused("form.file", f"no file {text!r}")
     return path
 
 
@@ -121,7 +121,7 @@ def properties_listed(text: str) -> dict[str, str]:
         raise Refused("form.properties", f"properties: {error}") from None
     wrong = [name for name, equals, _ in pairs if not (name and equals)]
     if wrong:
-        raise Refused("form.properties", f"{wrong[0]!a} is no name=value")
+        raise Refused("form.properties", f"{wrong[0]!r} is no name=value")
     return good_properties({name: value for name, _, value in pairs})
 
 
