@@ -60,6 +60,8 @@ class MoveForm(ManyForm):
 
     heading = "Move or retype"
     does = "Move"
+    # There is no place to suggest: enter opens the list.
+    AUTO_FOCUS = "Select"
     fields = (Choice("to", "To"),)
 
     def load(self) -> dict[str, Loaded]:

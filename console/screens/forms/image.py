@@ -70,8 +70,8 @@ class ImageEdit(EditForm):
         Text("name", "Name", good_name),
         Choice("visibility", "Visible to", tuple((each.value, each.value) for each in Visibility)),
         Toggle("protected", "Protected"),
-        Text("min_disk", "Least disk (GiB)", number("GiB", 0, 1 << 20)),
-        Text("min_ram", "Least RAM (MiB)", number("MiB", 0, 1 << 24)),
+        Text("min_disk", "Min disk (GiB)", number("GiB", 0, 1 << 20)),
+        Text("min_ram", "Min RAM (MiB)", number("MiB", 0, 1 << 24)),
         Text("properties", "Properties", properties_listed, optional=True,
              hint="hw_disk_bus=scsi …"),
     )  # fmt: skip

@@ -39,8 +39,8 @@ class ImageForm(Form):
         Text("sha256", "SHA-256", lambda text: _sum(text), optional=True, hint="not checked"),
         Choice("kernel", "Kernel", optional=True, hint="none (for ami)"),
         Choice("ramdisk", "RAM disk", optional=True, hint="none (for ami)"),
-        Text("min_disk", "Least disk (GiB)", number("GiB", 0, 1 << 20), value="0"),
-        Text("min_ram", "Least RAM (MiB)", number("MiB", 0, 1 << 24), value="0"),
+        Text("min_disk", "Min disk (GiB)", number("GiB", 0, 1 << 20), value="0"),
+        Text("min_ram", "Min RAM (MiB)", number("MiB", 0, 1 << 24), value="0"),
         Toggle("public", "Public"),
         Toggle("protected", "Protected"),
     )  # fmt: skip
