@@ -51,6 +51,7 @@ def destroy(access: Access, report: Callable[[Step], None] | None = None) -> int
     failed: QuarterdeckError | None = None
     taken = 0
     try:
+        machine.mount()
         for orphan in orphans(None, machine.look(), machine.settings):
             for step in orphan.steps:
                 if report is not None:

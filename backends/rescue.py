@@ -38,6 +38,7 @@ def rescue(access: Access) -> Report:
     settings = settings_of(access, cloud_record(access))
     machine = Machine(settings, LocalHost(settings.host))
     try:
+        machine.mount()
         facts = machine.look()
         if not (facts.labels or facts.domains or facts.volumes):
             raise Refused("rescue.nothing", f"nothing on this machine is labelled {access.cloud}")

@@ -21,7 +21,8 @@ class Facts:
 
     `labels` is keyed by `(kind, id)`, `rules` and `metadata` by namespace, "" for the host's own. A
     look may be at a few units only; then the rest is empty. `backups` are those that are whole,
-    `pools` (by name) tell those that cannot be reached.
+    `pools` (by name) tell those that cannot be reached, `mounts` (by the pool's name) the exports
+    that are mounted.
     """
 
     ovs: OvsFacts = field(default_factory=OvsFacts)
@@ -39,3 +40,4 @@ class Facts:
     snapshots: Mapping[str, SnapshotFact] = field(default_factory=dict)
     backups: frozenset[str] = frozenset()
     pools: Mapping[str, PoolFact] = field(default_factory=dict)
+    mounts: Mapping[str, str] = field(default_factory=dict)

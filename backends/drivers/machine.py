@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Collection, Mapping
+from contextlib import suppress
 from functools import cached_property
 from typing import TYPE_CHECKING
 
 from backends.drivers.facts import Facts
 from backends.drivers.step import Driver, Progress, Step
-from backends.errors import Refused
+from backends.errors import QuarterdeckError, Refused
 from backends.hosts import Host
 from backends.records.unit import Kind, Unit
 from backends.settings import Settings, dhcp_namespace, router_namespace
@@ -146,6 +147,16 @@ class Machine:
             raise Refused("host.readonly", f"read-only: will not {step.text}")
         self._drivers[type(step)].apply(step, progress)
 
+    def mount(self) -> None:
+        """Mount what the labels of pools tell of, if it can be: it may hold more labels."""
+        from backends.drivers.volumes.pool import NFS
+        from backends.drivers.volumes.steps import MountPool
+
+        for pool in _pools(self.labels.facts(None)):
+            if pool.driver == NFS:
+                with suppress(QuarterdeckError):
+                    self.apply(MountPool(pool), lambda share: None)
+
     def look(self) -> Facts:
         """Everything on this host that carries the cloud's label."""
         labels = self.labels.facts(None)
@@ -172,6 +183,7 @@ class Machine:
             snapshots=storage.snapshots,
             backups=self.volumes.whole_backups(_labels(labels, "backup")),
             pools=storage.away,
+            mounts=self.volumes.mounts(),
             domains=self.libvirt.facts(None),
         )
 
@@ -194,6 +206,8 @@ class Machine:
         if images := ids[Kind.IMAGE]:
             facts["images"] = self.qemu_img.images(images)
         facts |= self._look_at_volumes(ids, found)
+        if ids[Kind.POOL]:
+            facts["mounts"] = self.volumes.mounts()
         if instances := ids[Kind.INSTANCE]:
             facts["files"] = self.qemu_img.files(instances)
             facts["domains"] = self.libvirt.facts(instances)

@@ -3,4 +3,9 @@
 from backends.hosts.base import Host, Output
 from backends.hosts.local import LocalHost
 
-__all__ = ["Host", "LocalHost", "Output"]
+__all__ = ["Host", "LocalHost", "Output", "is_one_machine"]
+
+
+def is_one_machine(one: Host, other: Host) -> bool:
+    """Whether what one host has is the other one's too."""
+    return one is other or (isinstance(one, LocalHost) and isinstance(other, LocalHost))

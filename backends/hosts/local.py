@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from backends.errors import MachineFailed, Refused
-from backends.hosts.base import Output
+from backends.hosts.base import Host, Output
 
 # The command's own words, not the caller's language: what it prints is parsed.
 ENVIRONMENT = {
@@ -21,10 +21,12 @@ ENVIRONMENT = {
 
 # Others may pass through a folder, and not see what is in it.
 _PASSABLE = 0o711
+# Seconds for a process that was killed to be gone.
+_DYING = 1.0
 _FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
-class LocalHost:
+class LocalHost(Host):
     """Runs commands and keeps files on the machine this process is on."""
 
     def __init__(self, name: str = "", *, read_only: bool = False) -> None:
@@ -43,26 +45,28 @@ class LocalHost:
         if self.read_only and not reads:
             self._refuse(argv[0])
         try:
-            done = subprocess.run(
+            process = subprocess.Popen(
                 argv,
-                input=stdin,
-                stdin=subprocess.DEVNULL if stdin is None else None,
-                capture_output=True,
+                stdin=subprocess.DEVNULL if stdin is None else subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
                 text=True,
                 errors="replace",
-                timeout=timeout,
                 env=ENVIRONMENT,
-                check=False,
             )
         except FileNotFoundError:
             raise MachineFailed(
                 "host.command.missing", f"{argv[0]} is not installed; run `quarterdeck doctor`"
             ) from None
+        try:
+            said, complained = process.communicate(stdin, timeout)
         except subprocess.TimeoutExpired:
             raise MachineFailed(
                 "host.command.timeout", f"{argv[0]} gave no answer within {timeout:g} s"
             ) from None
-        output = Output(done.returncode, done.stdout, done.stderr)
+        finally:
+            _end(process)
+        output = Output(process.returncode, said, complained)
         if check and output.status != 0:
             raise command_error(argv[0], output)
         return output
@@ -141,6 +145,18 @@ class LocalHost:
 
     def _refuse(self, what: str) -> None:
         raise Refused("host.readonly", f"read-only: {what} would change the machine")
+
+
+def _end(process: subprocess.Popen[str]) -> None:
+    """Kill what still runs. What waits in the kernel, for a server or a disk, is not waited for."""
+    if process.poll() is None:
+        process.kill()
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(_DYING)
+        for each in (process.stdin, process.stdout, process.stderr):
+            if each is not None:
+                with contextlib.suppress(OSError):
+                    each.close()
 
 
 def command_error(command: str, output: Output) -> MachineFailed:

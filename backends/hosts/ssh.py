@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import errno
-import os
 import shlex
 import threading
 from collections.abc import Callable, Iterable, Sequence
-from pathlib import Path
 
 import paramiko
 
 from backends.errors import MachineFailed, Refused
 from backends.hosts.base import Output
+from backends.hosts.commands import FilesByCommand
 from backends.hosts.link import Address, Condition, Link
-from backends.hosts.local import ENVIRONMENT, command_error, draft_of
+from backends.hosts.local import ENVIRONMENT, command_error
 
 # What timeout(1) and env(1) say when the time was up, and when there is no such command.
 _TIMED_OUT = 124
@@ -22,10 +20,9 @@ _MISSING = 127
 _CHUNK = 1 << 15
 # Seconds more than the command's own: the far side ends it, and then says so.
 _GRACE = 5.0
-_ABSENT = (os.strerror(errno.ENOENT), os.strerror(errno.ENOTDIR))
 
 
-class SshHost:
+class SshHost(FilesByCommand):
     """Runs commands and keeps files on another machine.
 
     A command line travels as one string (RFC 4254, section 6.5), so each argument is quoted for
@@ -84,41 +81,6 @@ class SshHost:
         if status != 0:
             raise command_error(argv[0], Output(status, "", said))
 
-    def read_text(self, path: Path) -> str | None:
-        found = self.run(["cat", "--", str(path)], reads=True, check=False)
-        if found.status == 0:
-            return found.stdout
-        if found.stderr.strip().endswith(_ABSENT):
-            return None
-        raise command_error("cat", found)
-
-    def write_text(self, path: Path, text: str, mode: int = 0o600) -> None:
-        self._refuse_if_read_only(path)
-        self.make_dir(path.parent)
-        draft = str(draft_of(path))
-        # A draft that a killed process left is written over: nobody else has it by now.
-        self.run(["install", "--mode=0600", "/dev/null", draft])
-        self.run(["dd", f"of={draft}", "conv=notrunc,fsync", "status=none"], stdin=text)
-        self.run(["chmod", f"{mode:04o}", draft])
-        self.run(["mv", "--no-target-directory", draft, str(path)])
-
-    def remove(self, path: Path) -> None:
-        self.run(["rm", "--force", "--", str(path), str(draft_of(path))])
-
-    def remove_tree(self, path: Path) -> None:
-        self.run(["rm", "--recursive", "--force", "--one-file-system", "--", str(path)])
-
-    def make_dir(self, path: Path, mode: int = 0o711) -> None:
-        if not self.exists(path):
-            self.run(["install", "--directory", f"--mode={mode:04o}", "--", str(path)])
-
-    def exists(self, path: Path) -> bool:
-        return self.run(["test", "-e", str(path)], reads=True, check=False).status == 0
-
-    def list_dir(self, path: Path) -> list[str]:
-        found = self.run(["ls", "-A1", "--", str(path)], reads=True, check=False)
-        return sorted(found.stdout.splitlines())
-
     def _exchange(
         self,
         argv: Sequence[str],
@@ -154,10 +116,6 @@ class SshHost:
                 "host.command.missing", f"{argv[0]} is not installed on {self.name}"
             )
         return status, said
-
-    def _refuse_if_read_only(self, path: Path) -> None:
-        if self.read_only:
-            self._refuse(str(path))
 
     def _refuse(self, what: str) -> None:
         raise Refused("host.readonly", f"read-only: {what} would change {self.name}")

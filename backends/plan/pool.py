@@ -1,12 +1,12 @@
-"""Pools: nothing on the machine but a label, which tells where volumes lie."""
+"""Pools: a label, which tells where volumes lie, and an export that is mounted."""
 
 from __future__ import annotations
 
 from backends.drivers.facts import Facts
 from backends.drivers.labels.steps import RemoveLabel, WriteLabel
 from backends.drivers.step import Step
-from backends.drivers.volumes.pool import pool_of
-from backends.drivers.volumes.steps import DropPool
+from backends.drivers.volumes.pool import NFS, pool_of
+from backends.drivers.volumes.steps import DropPool, MountPool
 from backends.plan import labels
 from backends.plan.plan import UnitPlan
 from backends.records.snapshot import Records
@@ -15,7 +15,7 @@ from backends.settings import Settings
 
 
 def plan(unit: Unit, records: Records, facts: Facts, settings: Settings) -> UnitPlan:
-    """The label is there and right, or gone."""
+    """The label is there and right, or gone; so is the mount."""
     pool = records.pools[unit.id]
     found = facts.labels.get(("pool", unit.id))
     if pool.absent:
@@ -24,5 +24,9 @@ def plan(unit: Unit, records: Records, facts: Facts, settings: Settings) -> Unit
             steps.append(RemoveLabel("pool", unit.id))
         return UnitPlan(unit, tuple(steps), removes=True)
     label = labels.pool(pool)
-    steps = [] if found == label else [WriteLabel("pool", unit.id, label)]
+    steps = []
+    if pool.driver == NFS and facts.mounts.get(pool.name) != pool.place:
+        steps.append(MountPool(pool_of(pool)))
+    if found != label:
+        steps.append(WriteLabel("pool", unit.id, label))
     return UnitPlan(unit, tuple(steps))

@@ -9,7 +9,7 @@ from backends.drivers.labels.steps import RemoveLabel
 from backends.drivers.libvirt.steps import TakeKeyBack
 from backends.drivers.step import Step
 from backends.drivers.volumes.facts import backup_in
-from backends.drivers.volumes.pool import Pool, default_pool, of_labels
+from backends.drivers.volumes.pool import NFS, Pool, default_pool, of_labels
 from backends.drivers.volumes.steps import (
     DropPool,
     RemoveBackup,
@@ -42,6 +42,11 @@ def orphans(records: Records | None, facts: Facts, settings: Settings) -> Iterat
             yield Orphan(
                 "pool", id_, "label file", (*drop, RemoveLabel("pool", id_)), named(text, "pool")
             )
+    known = {*pools, *(row.name for row in records.pools.values())} if records else {*pools}
+    for name, export in facts.mounts.items():
+        if name not in known:
+            drop = [DropPool(Pool(name, NFS, export))]
+            yield Orphan("mount", name, f"{export} is mounted for it", tuple(drop))
 
 
 def _volumes(records: Records | None, facts: Facts, pools: dict[str, Pool]) -> Iterator[Orphan]:

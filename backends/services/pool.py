@@ -96,10 +96,10 @@ class Pools(Service):
         return next(row for row in self.list() if row.pool.name == ref)
 
     def create(self, new: NewPool) -> StoragePool:
-        """A new pool; it is looked at first.
+        """A new pool; it is looked at first, an export when it was mounted.
 
         Raises Refused `name.invalid`, `pool.exists`, `pool.driver`, `pool.place`, `pool.ratio`,
-        `pool.unreachable`.
+        `pool.unreachable`; MachineFailed what mounting an export does.
         """
         self.caller.require_cloud_admin("make a pool")
         _check(new)
@@ -108,14 +108,16 @@ class Pools(Service):
             ratio = storage.THIN_RATIO
         if new.host and not new.address:
             new = replace(new, address=new.host)
+        if new.driver == NFS:
+            new = replace(new, place=_export(new.place))
         values = {**asdict(new), "ratio": _ratio(ratio)}
         if new.driver == FILE:
             self._check_passable(PurePosixPath(new.place))
         if new.host:
             _check_known(new)
-        fact = self.context.machine.volumes.pool_facts([storage.value_of(StoragePool(**values))])
-        if error := fact[new.name].error:
-            raise Refused("pool.unreachable", f"pool {new.name}: {error}")
+        if new.driver != NFS:
+            # An export is mounted first, which is a step of making it.
+            self._check_reached(storage.value_of(StoragePool(**values)))
 
         def act(change: Change) -> StoragePool:
             if change.session.exec(select(StoragePool).where(StoragePool.name == new.name)).first():
@@ -162,6 +164,10 @@ class Pools(Service):
 
         self.context.perform("pool.delete", act)
 
+    def _check_reached(self, pool: Pool) -> None:
+        if error := self.context.machine.volumes.pool_facts([pool])[pool.name].error:
+            raise Refused("pool.unreachable", f"pool {pool.name}: {error}")
+
     def _check_passable(self, folder: PurePosixPath) -> None:
         """QEMU runs as a user of its own, which has to get to the files."""
         for each in (folder, *folder.parents):
@@ -174,7 +180,7 @@ class Pools(Service):
 
 def _check(new: NewPool) -> None:
     if not _NAME.fullmatch(new.name) or new.name == DEFAULT_POOL:
-        raise Refused("name.invalid", f"{new.name[:64]!a} cannot be a pool's name")
+        raise Refused("name.invalid", f"{new.name[:64]!r} cannot be a pool's name")
     if new.driver not in DRIVERS:
         raise Refused("pool.driver", f"a pool's driver is one of {', '.join(DRIVERS)}")
     path = PurePosixPath(new.place)
@@ -185,9 +191,15 @@ def _check(new: NewPool) -> None:
     }.get(new.driver, bool(_GROUP.fullmatch(new.place)) and "/" in new.place)
     if not good:
         text = "a folder, host:/export, a volume group, or group/thin-pool"
-        raise Refused("pool.place", f"{new.place[:80]!a} is no place for {new.driver}: {text}")
-    if new.host and new.driver == FILE:
+        raise Refused("pool.place", f"{new.place[:80]!r} is no place for {new.driver}: {text}")
+    if new.host and new.driver in (FILE, NFS):
         raise Refused("pool.place", "files of another host are reached as an export (nfs)")
+
+
+def _export(place: str) -> str:
+    """As the kernel lists it once it is mounted."""
+    server, _, path = place.partition(":/")
+    return f"{server}:{PurePosixPath('/', path)}"
 
 
 def _check_known(new: NewPool) -> None:

@@ -18,6 +18,7 @@ from backends.drivers.volumes.files import FileVolumes
 from backends.drivers.volumes.filling import pour_image, seal
 from backends.drivers.volumes.keys import Keys
 from backends.drivers.volumes.lvm import LogicalVolumes
+from backends.drivers.volumes.mounts import mounted
 from backends.drivers.volumes.nfs import NfsVolumes
 from backends.drivers.volumes.pool import (
     FILE,
@@ -34,7 +35,7 @@ from backends.drivers.volumes.quiet import Quiet
 from backends.drivers.volumes.streams import carry, write
 from backends.drivers.volumes.targets import Targets, source_address
 from backends.errors import HalfDone, QuarterdeckError, Refused
-from backends.hosts import Host
+from backends.hosts import Host, is_one_machine
 from backends.settings import Settings
 
 # What libvirt does for a copy of volumes that these instances write to meanwhile.
@@ -92,10 +93,11 @@ class VolumeDriver:
                 self._copy(step, progress)
             case steps.RemoveKey(key_id):
                 self.keys.remove(key_id)
+            case steps.MountPool(pool):
+                NfsVolumes(pool, self._settings, self._host).mount()
             case steps.DropPool(pool):
-                backend = self.backend(pool)
-                if isinstance(backend, NfsVolumes):
-                    backend.unmount()
+                if pool.driver == NFS:
+                    NfsVolumes(pool, self._settings, self._host).unmount()
             case _ if isinstance(step, steps.OF_BACKUPS):
                 self._back_up(step, progress)
             case _:
@@ -138,6 +140,10 @@ class VolumeDriver:
     def pool_facts(self, pools: Iterable[Pool]) -> Mapping[str, PoolFact]:
         """Capacity of these pools by name, or why one cannot be reached."""
         return {pool.name: self._capacity(pool) for pool in pools}
+
+    def mounts(self) -> Mapping[str, str]:
+        """The exports that are mounted for pools, by the pools' names. No server is asked."""
+        return mounted(self._host, self._settings.mounts)
 
     def _capacity(self, pool: Pool) -> PoolFact:
         try:
@@ -287,7 +293,7 @@ class VolumeDriver:
         progress: Progress,
     ) -> bool:  # fmt: skip
         """Whether QEMU copied a volume of files while its guest went on."""
-        if source.halts or source.pool.is_block or origin.host is not host:
+        if source.halts or source.pool.is_block or not is_one_machine(origin.host, host):
             return False
         # QEMU copies between equals alone.
         host.run(["truncate", f"--reference={found}", str(path)])

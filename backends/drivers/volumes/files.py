@@ -36,6 +36,7 @@ class FileVolumes:
     ) -> None:
         self.folder = folder
         self.host = host
+        self.snapshots = folder / _SNAPSHOTS
         self._name = name
         self._driver = driver
 
@@ -138,7 +139,7 @@ class FileVolumes:
         ]
         if not look.snapshots:
             return Contents(volumes)
-        found = self._labelled(self.folder / _SNAPSHOTS, lambda name: True)
+        found = self._labelled(self.snapshots, lambda name: True)
         snapshots = [
             SnapshotFact(name, volume_in(label), self._driver, size, label, self._name)
             for name, size, label in found
@@ -159,9 +160,12 @@ class FileVolumes:
     def capacity(self) -> PoolFact:
         """The file system's size and what is left of it (df(1))."""
         folder = next(each for each in (self.folder, *self.folder.parents) if _there(self, each))
-        done = self.host.run(
-            ["df", "--block-size=1", "--output=size,avail", str(folder)], reads=True
-        )
+        return self.space(folder)
+
+    def space(self, folder: Path, timeout: float = 30.0) -> PoolFact:
+        """The same of the file system that a folder is on; `timeout` in seconds."""
+        argv = ["df", "--block-size=1", "--output=size,avail", str(folder)]
+        done = self.host.run(argv, reads=True, timeout=timeout)
         size, free = done.stdout.splitlines()[-1].split()
         return PoolFact(self._name, int(size), int(free))
 
@@ -179,7 +183,7 @@ class FileVolumes:
         return int(done.stdout)
 
     def _snapshot(self, snapshot_id: str) -> Path:
-        return self.folder / _SNAPSHOTS / check_id(snapshot_id)
+        return self.snapshots / check_id(snapshot_id)
 
     def _draft(self, path: Path, size: int) -> Path:
         """A new sparse file under another name, for its owner alone."""

@@ -205,6 +205,17 @@ class RemoveKey:
 
 
 @dataclass(frozen=True, slots=True)
+class MountPool:
+    """Mount a pool's export."""
+
+    pool: Pool
+
+    @property
+    def text(self) -> str:
+        return f"mount {self.pool.place} for pool {self.pool.name}"
+
+
+@dataclass(frozen=True, slots=True)
 class DropPool:
     """Let go of a pool: unmount an export. What lies in it is left alone."""
 
@@ -291,6 +302,7 @@ ALL = (
     RemoveSnapshot,
     RevertVolume,
     RemoveKey,
+    MountPool,
     DropPool,
     *OF_BACKUPS,
 )

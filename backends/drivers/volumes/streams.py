@@ -11,7 +11,7 @@ from backends.drivers.step import Progress
 from backends.drivers.volumes import sparse
 from backends.drivers.volumes.copying import CHUNK, Disk, copy, is_zero
 from backends.errors import MachineFailed
-from backends.hosts import Host, LocalHost
+from backends.hosts import Host, LocalHost, is_one_machine
 from backends.hosts.local import disk_error
 from backends.hosts.ssh import SshHost
 
@@ -61,7 +61,7 @@ def carry(
     here: Host, source: Path, there: Host, target: Path, progress: Progress, *, hollow: bool
 ) -> None:
     """Copy a disk from a host to the same or another one. Raises what the others raise."""
-    if here is there:
+    if is_one_machine(here, there):
         copy(here, source, target, progress, hollow=hollow)
     elif isinstance(here, LocalHost):
         with closing(_open(source)) as disk:
