@@ -49,7 +49,7 @@ def measure(cloud: Cloud) -> list[Result]:
     times = medians(
         {
             "ours": lambda: volumes.make(NewVolume("clone", source="origin", pool=THIN)),
-            "peer": lambda: _lvcreate(host, "bare", "--snapshot", f"{GROUP}/volume-{origin}"),
+            "peer": lambda: _lvcreate(host, "bare", "--snapshot", f"{GROUP}/volume-{origin}.pool"),
         },
         _RUNS,
         after={"ours": lambda: volumes.delete("clone"), "peer": lambda: _lvremove(host, "bare")},

@@ -6,7 +6,7 @@ from backends.drivers.libvirt.facts import DomainFact
 from backends.drivers.libvirt.spec import TUNES, Disk
 from backends.drivers.libvirt.steps import ISCSI, LendKey, ResizeDisk, TuneDisk
 from backends.drivers.step import Step
-from backends.drivers.volumes.pool import iqn, path_of, portal
+from backends.drivers.volumes.pool import place_of, portal
 from backends.plan.storage import GIB, pool_named
 from backends.records.snapshot import Records
 from backends.records.tables import Attachment, Volume
@@ -19,7 +19,7 @@ def disk_of(attachment: Attachment, records: Records, settings: Settings) -> Dis
     pool = pool_named(volume.pool, records, settings)
     far = bool(pool.host)
     return Disk(
-        path=(iqn(settings.cloud, volume.id) if far else str(path_of(pool, settings, volume.id))),
+        path=place_of(pool, settings, volume.id),
         portal=":".join(map(str, portal(pool))) if far else "",
         format="raw",
         target=attachment.device,

@@ -107,8 +107,15 @@ def _elsewhere(
     volume: Volume, pool: Pool, found: VolumeFact | None, records: Records, settings: Settings
 ) -> list[Step]:
     """What a move left where it came from. What is in its own pool is whole."""
-    others = (each for each in (found.places() if found else ()) if each.pool != pool.name)
-    return [RemoveVolume(volume.id, pool_named(each.pool, records, settings)) for each in others]
+    steps: list[Step] = []
+    for each in found.places() if found else ():
+        if each.pool == pool.name:
+            continue
+        other = pool_named(each.pool, records, settings)
+        if other.host and not pool.host:
+            steps.append(TakeKeyBack(volume.id))
+        steps.append(RemoveVolume(volume.id, other, keeps_key=bool(pool.host)))
+    return steps
 
 
 def _remove(
@@ -120,9 +127,8 @@ def _remove(
         pools.add(pool.name)
     if volume.target_pool:
         pools.add(volume.target_pool)
-    steps: list[Step] = [
-        RemoveVolume(volume.id, pool_named(name, records, settings)) for name in sorted(pools)
-    ]
-    if pool.host:
+    places = [pool_named(name, records, settings) for name in sorted(pools)]
+    steps: list[Step] = [RemoveVolume(volume.id, each) for each in places]
+    if any(each.host for each in places):
         steps.append(TakeKeyBack(volume.id))
     return [*steps, *storage.forget_key(volume, records)]

@@ -8,6 +8,7 @@ from itertools import pairwise
 
 import pytest
 
+import backends.drivers.volumes.driver
 from backends.cloud import Cloud
 from backends.drivers.facts import Facts
 from backends.drivers.volumes.backend import Look
@@ -45,7 +46,13 @@ class Barn(LocalHost):
         if argv[0] == "lvcreate":
             name = argv[argv.index("--name") + 1]
             own = [tag for flag, tag in pairwise(argv) if flag == "--addtag"]
-            self.volumes[name] = _row(name, GIB, own, "pool")
+            thin_pool = "pool" if name.endswith(".pool") else ""
+            self.volumes[name] = _row(name, GIB, own, thin_pool)
+        elif argv[0] == "lvchange":
+            row = self.volumes[argv[-1].partition("/")[2]]
+            row["lv_tags"] = row["lv_tags"].replace(f",{argv[2]}", "")
+        elif argv[0] == "lvremove":
+            del self.volumes[argv[-1].partition("/")[2]]
         elif argv[0] == "lvs":
             name = argv[-1].partition("/")[2]
             found = [row for row in self.volumes.values() if name in ("", row["lv_name"])]
@@ -89,10 +96,10 @@ def cloud(shelf: Shelf, barn: Barn) -> Cloud:
 
 def test_a_volume_is_made_by_one_command_and_is_not_looked_for(cloud: Cloud, barn: Barn) -> None:
     made = cloud.volumes.make(NewVolume("one", 1, pool="thin"))
-    assert barn.asked == ["lvs vg/pool", f"lvs vg/volume-{made.id}", "lvcreate"]
+    assert barn.asked == ["lvs vg/pool", f"lvs vg/volume-{made.id}.pool", "lvcreate"]
     barn.asked.clear()
     clone = cloud.volumes.make(NewVolume("two", source="one"))
-    assert barn.asked == ["lvs vg/pool", f"lvs vg/volume-{clone.id}", "lvcreate"]
+    assert barn.asked == ["lvs vg/pool", f"lvs vg/volume-{clone.id}.pool", "lvcreate"]
 
 
 def test_a_look_asks_for_each_thing_once(cloud: Cloud, barn: Barn) -> None:
@@ -108,16 +115,30 @@ def test_a_volume_has_a_target_as_soon_as_an_instance_has_it(cloud: Cloud, barn:
     (offer,) = steps(cloud, id_, "vm")
     assert offer == f"offer volume {id_} by iSCSI from barn"
     barn.targets = [
-        f"Target 3: {iqn('shelf', id_)}", "    LUN information:", "        LUN: 0",
+        f"Target 3: {iqn('shelf', id_, Pool('thin'))}", "    LUN information:", "        LUN: 0",
         "        LUN: 1", "            Size: 1074 MB, Block size: 512",
-        f"            Backing store path: /dev/vg/volume-{id_}", "    Account information:",
-        f"        {id_}", "    ACL information:", "        127.0.0.1", "",
+        f"            Backing store path: /dev/vg/volume-{id_}.pool", "    Account information:",
+        f"        {id_}.thin", "    ACL information:", "        127.0.0.1", "",
     ]  # fmt: skip
     assert steps(cloud, id_, "vm") == []
     # One that was larger than its target while nobody had it gets a larger target then.
-    barn.volumes[f"volume-{id_}"]["lv_size"] = str(2 * GIB)
+    barn.volumes[f"volume-{id_}.pool"]["lv_size"] = str(2 * GIB)
     assert steps(cloud, id_) == []
     assert steps(cloud, id_, "vm") == [offer]
+
+
+def test_a_volume_moves_between_two_pools_of_a_group(
+    cloud: Cloud, barn: Barn, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(backends.drivers.volumes.driver, "carry", lambda *args, **options: None)
+    for pool in ("thin", "thick"):
+        # Its label is written, by which its volumes are looked for.
+        cloud.pools.set(pool, enabled=True)
+    id_ = cloud.volumes.make(NewVolume("one", 1, pool="thin")).id
+    for pool, name in (("thick", f"volume-{id_}"), ("thin", f"volume-{id_}.pool")):
+        cloud.volumes.migrate("one", pool)
+        assert sorted(barn.volumes) == ["pool", name]
+        assert steps(cloud, id_) == []
 
 
 def test_what_is_away_is_not_lost(cloud: Cloud, barn: Barn) -> None:

@@ -16,8 +16,9 @@ ONE, TWO = "0b9f4e7a-1111-4222-8333-444455556666", "0b9f4e7a-2222-4222-8333-4444
 DEVICE = f"/dev/vg/volume-{ONE}"
 SECRET = "s3cret-s3cret-s3cret"
 # What tgt 1.0.85 prints, cut to what differs.
+POOL = Pool("thin", "lvm-thin", "vg/pool", "barn")
 LISTING = f"""\
-Target 1: {iqn("mine", ONE)}
+Target 1: {iqn("mine", ONE, POOL)}
     System information:
         Driver: iscsi
         State: ready
@@ -36,10 +37,10 @@ Target 1: {iqn("mine", ONE)}
             Backing store path: {DEVICE}
             Backing store flags:
     Account information:
-        {ONE}
+        {ONE}.thin
     ACL information:
         10.0.0.1
-Target 4: {iqn("mine-too", TWO)}
+Target 4: {iqn("mine-too", TWO, POOL)}
     LUN information:
     Account information:
     ACL information:
@@ -71,18 +72,26 @@ class Wire:
 
 
 def targets(wire: Wire) -> Targets:
-    return Targets("mine", wire)  # type: ignore[arg-type]
+    return Targets("mine", POOL, wire)  # type: ignore[arg-type]
 
 
-def test_only_the_clouds_own_targets_are_seen() -> None:
-    (found,) = targets(Wire()).all().items()
-    assert found[0] == ONE
-    assert (found[1].number, found[1].device) == (1, DEVICE)
-    assert found[1].users == {ONE}
-    assert found[1].addresses == {"10.0.0.1"}
-    assert found[1].holds(1 << 30)
-    assert not found[1].holds(2 << 30)
+def test_a_target_tells_what_it_offers_to_whom() -> None:
+    known = targets(Wire())
+    found = known.all()[known.name(ONE)]
+    assert (found.number, found.device) == (1, DEVICE)
+    assert found.users == {f"{ONE}.thin"}
+    assert found.addresses == {"10.0.0.1"}
+    assert found.holds(1 << 30)
+    assert not found.holds(2 << 30)
     assert targets(Wire("")).all() == {}
+
+
+def test_another_clouds_target_and_that_of_another_pool_are_left_alone() -> None:
+    wire = Wire()
+    targets(wire).withdraw(TWO)
+    other = Pool("thick", "lvm", "vg", "barn")
+    Targets("mine", other, wire).withdraw(ONE)  # type: ignore[arg-type]
+    assert wire.asked == [f"delete account --user {TWO}.thin", f"delete account --user {ONE}.thick"]
 
 
 def test_what_is_in_order_is_not_asked_for_again() -> None:
@@ -95,11 +104,11 @@ def test_a_new_target_lets_nobody_in_until_the_end() -> None:
     wire = Wire()
     targets(wire).export(TWO, Path("/dev/vg/two"), SECRET, "10.0.0.1")
     assert wire.asked == [
-        f"new target --tid 8 --targetname {iqn('mine', TWO)}",
+        f"new target --tid 8 --targetname {iqn('mine', TWO, POOL)}",
         "new logicalunit --tid 8 --lun 1 --backing-store /dev/vg/two --bsoflags sync",
-        f"delete account --user {TWO}",
-        f"new account --user {TWO} --password {SECRET}",
-        f"bind account --tid 8 --user {TWO}",
+        f"delete account --user {TWO}.thin",
+        f"new account --user {TWO}.thin --password {SECRET}",
+        f"bind account --tid 8 --user {TWO}.thin",
         "bind target --tid 8 --initiator-address 10.0.0.1",
     ]
 
@@ -113,12 +122,7 @@ def test_another_host_of_the_cloud_is_let_in_beside_the_first() -> None:
 def test_a_target_goes_with_its_sessions_and_its_account() -> None:
     wire = Wire()
     targets(wire).withdraw(ONE)
-    targets(wire).withdraw(TWO)
-    assert wire.asked == [
-        "delete target --force --tid 1",
-        f"delete account --user {ONE}",
-        f"delete account --user {TWO}",
-    ]
+    assert wire.asked == ["delete target --force --tid 1", f"delete account --user {ONE}.thin"]
 
 
 def test_a_daemon_that_is_down_is_told_of() -> None:

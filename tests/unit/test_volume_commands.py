@@ -85,6 +85,7 @@ def row(name: str, id_: str, *, pool: str = "", partial: bool = False) -> dict[s
 
 
 VOLUME = row(f"volume-{ID}", ID)
+THIN_VOLUME = row(f"volume-{ID}.pool", ID, pool="pool")
 OWN = f"--addtag quarterdeck --addtag qd.cloud=t-volumes --addtag qd.volume={ID} --addtag"
 SHOT_TAGS = (
     f"--addtag quarterdeck --addtag qd.cloud=t-volumes --addtag qd.snapshot={SNAPSHOT} --addtag"
@@ -101,33 +102,36 @@ SHOT = Shot(ID, SNAPSHOT, "{}")
         ),
         pytest.param(
             CreateVolume(ID, THIN, GIB, "{}"), [],
-            [f"lvcreate --yes --name volume-{ID} --virtualsize {GIB}b --thinpool pool {OWN} vg"],
+            [
+                f"lvcreate --yes --name volume-{ID}.pool --virtualsize {GIB}b --thinpool pool"
+                f" {OWN} vg",
+            ],
             id="thin",
         ),
         pytest.param(CreateVolume(ID, THICK, GIB, "{}"), [VOLUME], [], id="there already"),
         pytest.param(
             CreateVolume(ID, THIN, 2 * GIB, "{}", Source("snapshot", SNAPSHOT, THIN)), [],
             [
-                f"lvcreate --yes --snapshot --setactivationskip n --name volume-{ID} {OWN}"
+                f"lvcreate --yes --snapshot --setactivationskip n --name volume-{ID}.pool {OWN}"
                 f" vg/snap-{SNAPSHOT}",
-                f"lvextend --yes --size {2 * GIB}b vg/volume-{ID}",
+                f"lvextend --yes --size {2 * GIB}b vg/volume-{ID}.pool",
             ],
             id="thin clone that is larger",
         ),
         pytest.param(
             CreateVolume(ID, THIN, GIB, "{}", Source("volume", OTHER, THIN, size=GIB)), [],
             [
-                f"lvcreate --yes --snapshot --setactivationskip n --name volume-{ID} {OWN}"
-                f" vg/volume-{OTHER}",
+                f"lvcreate --yes --snapshot --setactivationskip n --name volume-{ID}.pool {OWN}"
+                f" vg/volume-{OTHER}.pool",
             ],
             id="thin clone",
         ),
         pytest.param(
             CreateVolume(ID, THIN, 2 * GIB, "{}", Source("volume", OTHER, THIN)),
-            [row(f"volume-{ID}", ID, pool="pool", partial=True)],
+            [row(f"volume-{ID}.pool", ID, pool="pool", partial=True)],
             [
-                f"lvextend --yes --size {2 * GIB}b vg/volume-{ID}",
-                f"lvchange --deltag qd.partial vg/volume-{ID}",
+                f"lvextend --yes --size {2 * GIB}b vg/volume-{ID}.pool",
+                f"lvchange --deltag qd.partial vg/volume-{ID}.pool",
             ],
             id="thin clone that was killed",
         ),
@@ -150,7 +154,8 @@ SHOT = Shot(ID, SNAPSHOT, "{}")
             [
                 f"lvremove --yes vg/snap-{SNAPSHOT}",
                 "hold still",
-                f"lvcreate --yes --snapshot --name snap-{SNAPSHOT} {SHOT_TAGS} vg/volume-{ID}",
+                f"lvcreate --yes --snapshot --name snap-{SNAPSHOT} {SHOT_TAGS}"
+                f" vg/volume-{ID}.pool",
             ],
             id="thin snapshot that was killed",
         ),
@@ -159,9 +164,10 @@ SHOT = Shot(ID, SNAPSHOT, "{}")
             [
                 "hold still",
                 f"lvcreate --yes --snapshot --name snap-{SNAPSHOT}"
-                f" {SHOT_TAGS} --addtag qd.partial vg/volume-{ID}",
+                f" {SHOT_TAGS} --addtag qd.partial vg/volume-{ID}.pool",
                 f"lvcreate --yes --snapshot --name snap-{SECOND}"
-                f" {SHOT_TAGS.replace(SNAPSHOT, SECOND)} --addtag qd.partial vg/volume-{OTHER}",
+                f" {SHOT_TAGS.replace(SNAPSHOT, SECOND)} --addtag qd.partial"
+                f" vg/volume-{OTHER}.pool",
                 f"lvchange --deltag qd.partial vg/snap-{SNAPSHOT} vg/snap-{SECOND}",
             ],
             id="snapshots of one moment",
@@ -171,7 +177,8 @@ SHOT = Shot(ID, SNAPSHOT, "{}")
             [f"lvremove --yes vg/snap-{SNAPSHOT}"], id="remove snapshot",
         ),
         pytest.param(
-            RemoveVolume(ID, THIN), [VOLUME], [f"lvremove --yes vg/volume-{ID}"], id="remove",
+            RemoveVolume(ID, THIN), [VOLUME, THIN_VOLUME],
+            [f"lvremove --yes vg/volume-{ID}.pool"], id="remove",
         ),
         pytest.param(RemoveVolume(ID, THICK), [], [], id="gone already"),
     ],

@@ -80,11 +80,12 @@ def _target(element: Element, disk: Disk) -> Element:
     host, _, port = disk.portal.rpartition(":")
     source = SubElement(element, "source", protocol="iscsi", name=f"{disk.path}/1")
     SubElement(source, "host", name=host, port=port)
-    auth = SubElement(source, "auth", username=disk.serial)
+    # The target's name is the cloud's own, the volume and its pool.
+    cloud, volume, pool = disk.path.rpartition(disk.serial)
+    auth = SubElement(source, "auth", username=volume + pool)
     SubElement(auth, "secret", type="iscsi", uuid=disk.serial)
     initiator = SubElement(source, "initiator")
-    # The cloud's own name: what is before the volume's in the target's.
-    SubElement(initiator, "iqn", name=disk.path.rpartition(".")[0])
+    SubElement(initiator, "iqn", name=cloud.rstrip("."))
     return source
 
 

@@ -87,8 +87,8 @@ class VolumeDriver:
                 self.backend(pool).extend(volume_id, size)
             case steps.OfferVolume():
                 self._offer(step)
-            case steps.RemoveVolume(volume_id, pool):
-                self._remove(volume_id, pool, progress)
+            case steps.RemoveVolume():
+                self._remove(step, progress)
             case steps.CopyVolume():
                 self._copy(step, progress)
             case steps.RemoveKey(key_id):
@@ -193,14 +193,16 @@ class VolumeDriver:
         targets = self._targets(pool)
         found = look.once((targets.host, Targets), targets.known)
         here = source_address(pool)
-        offered = [
-            replace(fact, offered=fact.id in found and found[fact.id].serves(here, fact.size))
-            for fact in contents.volumes
-        ]
-        return contents._replace(volumes=offered)
+
+        def offered(fact: VolumeFact) -> bool:
+            target = found.get(targets.name(fact.id))
+            return target is not None and target.serves(here, fact.size)
+
+        volumes = [replace(fact, offered=offered(fact)) for fact in contents.volumes]
+        return contents._replace(volumes=volumes)
 
     def _targets(self, pool: Pool) -> Targets:
-        return Targets(self._settings.cloud, self.backend(pool).host)
+        return Targets(self._settings.cloud, pool, self.backend(pool).host)
 
     def _offer(self, step: steps.OfferVolume) -> None:
         targets, device = self._targets(step.pool), self.path(step.id, step.pool)
@@ -211,12 +213,13 @@ class VolumeDriver:
             with self._moments(step.guests, True).still():
                 targets.resize(step.id)
 
-    def _remove(self, volume_id: str, pool: Pool, progress: Progress) -> None:
-        if pool.host:
-            self._targets(pool).withdraw(volume_id)
-            self.keys.remove(volume_id)
-            self._host.remove(self._draft(volume_id))
-        self.backend(pool).remove(volume_id, progress)
+    def _remove(self, step: steps.RemoveVolume, progress: Progress) -> None:
+        if step.pool.host:
+            self._targets(step.pool).withdraw(step.id)
+            if not step.keeps_key:
+                self.keys.remove(step.id)
+            self._host.remove(self._draft(step.id))
+        self.backend(step.pool).remove(step.id, progress)
 
     def _create(self, step: steps.CreateVolume, progress: Progress) -> None:
         backend, source = self.backend(step.pool), step.source

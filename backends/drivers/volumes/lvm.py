@@ -18,7 +18,7 @@ from backends.drivers.volumes.copying import copy
 from backends.drivers.volumes.facts import PoolFact, SnapshotFact, VolumeFact
 from backends.drivers.volumes.files import volume_in
 from backends.drivers.volumes.lvm_commands import Lvm, Row, no_thin_pool
-from backends.drivers.volumes.pool import LVM, Pool
+from backends.drivers.volumes.pool import LVM, Pool, volume_name
 from backends.drivers.volumes.steps import Shot, Source
 from backends.errors import MachineFailed, Refused
 from backends.hosts import Host
@@ -56,7 +56,7 @@ class LogicalVolumes:
         self, volume_id: str, size: int, label: str, fill: Fill | None, progress: Progress
     ) -> None:
         """Make it with its tags, in one command; LVM rounds the size up to whole extents."""
-        name = _name(tags.VOLUME, volume_id)
+        name = self._name(tags.VOLUME, volume_id)
         found = self._own(name)
         if found is not None and not found.is_partial:
             return
@@ -80,7 +80,7 @@ class LogicalVolumes:
         """A thin volume with another's or a snapshot's content, at once; False for a thick one."""
         if not self._pool.thin_pool:
             return False
-        name = _name(tags.VOLUME, volume_id)
+        name = self._name(tags.VOLUME, volume_id)
         found = self._own(name)
         if found is None:
             owner = tags.write(tags.Owner(self._cloud, volume_id, label))
@@ -88,7 +88,7 @@ class LogicalVolumes:
                 "lvcreate",
                 *("--yes", "--snapshot", "--setactivationskip", "n", "--name", name),
                 *_each("--addtag", owner),
-                self._path(_name(source.kind, source.id)),
+                self._path(self._name(source.kind, source.id)),
             )
         # Its content is whole from the start; what dies before it is as large is grown later.
         if found is not None or source.size < size:
@@ -103,7 +103,7 @@ class LogicalVolumes:
 
     def extend(self, volume_id: str, size: int) -> None:
         """Never shorter: what is there stays."""
-        name = _name(tags.VOLUME, volume_id)
+        name = self._name(tags.VOLUME, volume_id)
         found = self._own(name)
         if found is None:
             raise MachineFailed("volume.missing", f"there is no logical volume {volume_id}")
@@ -118,7 +118,7 @@ class LogicalVolumes:
 
     def remove(self, volume_id: str, progress: Progress) -> None:
         """Remove it. The next owner of a thick one's extents must not read it: zeros first."""
-        name = _name(tags.VOLUME, volume_id)
+        name = self._name(tags.VOLUME, volume_id)
         found = self._own(name)
         if found is None:
             return
@@ -129,7 +129,7 @@ class LogicalVolumes:
 
     def snapshot(self, shots: Sequence[Shot], moment: Moment, progress: Progress) -> None:
         """Make all while nobody writes; they count when the last one is there."""
-        names = [_name(tags.SNAPSHOT, shot.snapshot_id) for shot in shots]
+        names = [self._name(tags.SNAPSHOT, shot.snapshot_id) for shot in shots]
         found = [self._own(name) for name in names]
         if all(each is not None and not each.is_partial for each in found):
             return
@@ -146,7 +146,7 @@ class LogicalVolumes:
 
     def remove_snapshot(self, snapshot_id: str, progress: Progress) -> None:
         """Remove it; no volume hangs on it."""
-        name = _name(tags.SNAPSHOT, snapshot_id)
+        name = self._name(tags.SNAPSHOT, snapshot_id)
         if self._own(name) is not None:
             self._lvm.run("lvremove", "--yes", self._path(name))
 
@@ -162,12 +162,12 @@ class LogicalVolumes:
 
     def path(self, volume_id: str) -> Path:
         """Its block device, while it is active."""
-        return Path("/dev") / self._require_group() / _name(tags.VOLUME, volume_id)
+        return Path("/dev") / self._require_group() / self._name(tags.VOLUME, volume_id)
 
     @contextmanager
     def snapshot_path(self, snapshot_id: str) -> Iterator[Path]:
         """Its block device. A thin one is not activated by itself."""
-        name = _name(tags.SNAPSHOT, snapshot_id)
+        name = self._name(tags.SNAPSHOT, snapshot_id)
         if self._pool.thin_pool:
             self._lvm.run("lvchange", "--activate", "y", "--ignoreactivationskip", self._path(name))
         yield Path("/dev") / self._require_group() / name
@@ -215,14 +215,14 @@ class LogicalVolumes:
             *("--yes", "--snapshot", "--name", name),
             *room,
             *_each("--addtag", [*tags.write(owner), *partial]),
-            self._path(_name(tags.VOLUME, shot.volume_id)),
+            self._path(self._name(tags.VOLUME, shot.volume_id)),
         )
 
     def _finish(self, *names: str) -> None:
         self._lvm.run("lvchange", "--deltag", tags.PARTIAL, *map(self._path, names))
 
     def _relabel(self, kind: str, id_: str, label: str) -> None:
-        name = _name(kind, id_)
+        name = self._name(kind, id_)
         row = self._own(name)
         if row is None:
             raise MachineFailed("volume.missing", f"there is no logical volume {name}")
@@ -258,6 +258,11 @@ class LogicalVolumes:
             row for row in rows if row.owner.cloud == self._cloud and row.thin_pool == thin_pool
         ]
 
+    def _name(self, kind: str, id_: str) -> str:
+        # Names that begin with "snapshot" are LVM's own (lvm(8), "Valid names").
+        check_id(id_)
+        return f"snap-{id_}" if kind == tags.SNAPSHOT else volume_name(id_, self._pool)
+
     def _path(self, name: str) -> str:
         return f"{self._pool.group}/{name}"
 
@@ -278,12 +283,6 @@ class LogicalVolumes:
                 "volume.group.missing", "this cloud has no volume group; use volumes in files"
             )
         return self._pool.group
-
-
-def _name(kind: str, id_: str) -> str:
-    # Names that begin with "snapshot" are LVM's own (lvm(8), "Valid names").
-    prefix = "snap" if kind == tags.SNAPSHOT else kind
-    return f"{prefix}-{check_id(id_)}"
 
 
 def _each(option: str, values: Sequence[str]) -> list[str]:

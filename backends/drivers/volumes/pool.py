@@ -67,9 +67,19 @@ def pool_of(values: object) -> Pool:
     return Pool(**{name: getattr(values, name) for name in _NAMES})
 
 
-def iqn(cloud: str, volume_id: str) -> str:
-    """A volume's iSCSI target (RFC 3720, section 3.2.6.3.1)."""
-    return f"{AUTHORITY}:{cloud}.{volume_id}"
+def iqn(cloud: str, volume_id: str, pool: Pool) -> str:
+    """A volume's iSCSI target (RFC 3720, section 3.2.6.3.1); one that moves may have two."""
+    return f"{AUTHORITY}:{cloud}.{account(volume_id, pool)}"
+
+
+def account(volume_id: str, pool: Pool) -> str:
+    """Who may log in to its target."""
+    return f"{volume_id}.{pool.name}"
+
+
+def volume_name(volume_id: str, pool: Pool) -> str:
+    """A volume's logical volume: one that moves may have one in each pool of a group."""
+    return f"volume-{volume_id}" + (f".{pool.thin_pool}" if pool.thin_pool else "")
 
 
 def portal(pool: Pool) -> tuple[str, int]:
@@ -118,5 +128,12 @@ def folder_of(pool: Pool, settings: Settings) -> Path:
 def path_of(pool: Pool, settings: Settings, volume_id: str) -> Path:
     """Where the host of the pool finds a volume: a file or a block device."""
     if pool.is_block:
-        return Path("/dev") / pool.group / f"volume-{volume_id}"
+        return Path("/dev") / pool.group / volume_name(volume_id, pool)
     return folder_of(pool, settings) / volume_id
+
+
+def place_of(pool: Pool, settings: Settings, volume_id: str) -> str:
+    """Where a guest here finds a volume: a file, a block device, or an iSCSI target."""
+    if pool.host:
+        return iqn(settings.cloud, volume_id, pool)
+    return str(path_of(pool, settings, volume_id))

@@ -97,10 +97,14 @@ class OfferVolume:
 
 @dataclass(frozen=True, slots=True)
 class RemoveVolume:
-    """Remove a volume by its recorded id from a pool."""
+    """Remove a volume by its recorded id from a pool.
+
+    `keeps_key`: another pool of a storage host has it, whose target the same key opens.
+    """
 
     id: str
     pool: Pool
+    keeps_key: bool = False
 
     @property
     def text(self) -> str:

@@ -1,8 +1,8 @@
 """iSCSI targets on a storage host (tgtadm(8)): one a volume, named after it, behind CHAP.
 
 The record is the truth: tgtd forgets everything when it ends, and a converge makes it again. A
-target whose name is not of this cloud is a stranger's. The daemon takes a password as an argument
-alone, so whoever is on the storage host can see it there for a moment.
+target of any other name is a stranger's. The daemon takes a password as an argument alone, so
+whoever is on the storage host can see it there for a moment.
 """
 
 from __future__ import annotations
@@ -13,8 +13,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from backends.drivers.labels.names import is_id
-from backends.drivers.volumes.pool import AUTHORITY, Pool, iqn, portal
+from backends.drivers.volumes.pool import Pool, account, iqn, portal
 from backends.errors import MachineFailed
 from backends.hosts import Host
 
@@ -62,18 +61,23 @@ class Target:
 
 
 class Targets:
-    """The targets of one cloud on a storage host."""
+    """The targets of one cloud's volumes in a pool of a storage host."""
 
-    def __init__(self, cloud: str, host: Host) -> None:
+    def __init__(self, cloud: str, pool: Pool, host: Host) -> None:
         self._cloud = cloud
+        self._pool = pool
         self.host = host
 
+    def name(self, volume_id: str) -> str:
+        """What a volume's target is called."""
+        return iqn(self._cloud, volume_id, self._pool)
+
     def all(self) -> Mapping[str, Target]:
-        """By volume. Raises MachineFailed `pool.target.down` where no tgtd answers."""
-        return self._own(self._listing())
+        """The host's, by name, whoever's. Raises MachineFailed `pool.target.down`."""
+        return _targets(self._listing())
 
     def known(self) -> Mapping[str, Target]:
-        """By volume; none where no tgtd answers: to offer one says why."""
+        """The same; none where no tgtd answers: to offer one says why."""
         try:
             return self.all()
         except MachineFailed as error:
@@ -87,18 +91,18 @@ class Targets:
         Done again, it puts right what is not. Returns what there was, which may offer less than
         its device has by now.
         """
-        listing = self._listing()
-        found = self._own(listing).get(volume_id)
+        listing, user = self._listing(), account(volume_id, self._pool)
+        found = _targets(listing).get(self.name(volume_id))
         number = found.number if found else self._new(volume_id, listing)
         target = ("--tid", str(number))
         if found is None or found.device != str(device):
             if found is not None and found.device:
                 self._drop_unit(number)
             self._add_unit(number, str(device))
-        if found is None or volume_id not in found.users:
-            self._forget_account(volume_id)
-            self._tgt("new", "account", "--user", volume_id, "--password", secret)
-            self._tgt("bind", "account", *target, "--user", volume_id)
+        if found is None or user not in found.users:
+            self._forget_account(user)
+            self._tgt("new", "account", "--user", user, "--password", secret)
+            self._tgt("bind", "account", *target, "--user", user)
         # Last: before this nobody gets in.
         if found is None or address not in found.addresses:
             self._tgt("bind", "target", *target, "--initiator-address", address)
@@ -106,14 +110,14 @@ class Targets:
 
     def withdraw(self, volume_id: str) -> None:
         """Take the target away with its sessions; that there is none is no error."""
-        found = self.all().get(volume_id)
+        found = self.all().get(self.name(volume_id))
         if found is not None:
             self._tgt("delete", "target", "--force", "--tid", str(found.number))
-        self._forget_account(volume_id)
+        self._forget_account(account(volume_id, self._pool))
 
     def resize(self, volume_id: str) -> None:
         """Let the target see that its device grew. Nobody may read or write meanwhile."""
-        found = self.all().get(volume_id)
+        found = self.all().get(self.name(volume_id))
         if found is not None:
             self._drop_unit(found.number)
             self._add_unit(found.number, found.device)
@@ -121,23 +125,13 @@ class Targets:
     def _listing(self) -> str:
         return self._tgt("show", "target", reads=True)
 
-    def _own(self, listing: str) -> Mapping[str, Target]:
-        found = {}
-        prefix = f"{AUTHORITY}:{self._cloud}."
-        for head, body in _parts(_TARGET, listing):
-            number, name = head.groups()
-            volume_id = name.removeprefix(prefix)
-            if name.startswith(prefix) and is_id(volume_id):
-                found[volume_id] = _target(int(number), body)
-        return found
-
     def _new(self, volume_id: str, listing: str) -> int:
         for _ in range(_TRIES):
             taken = [int(number) for number, _ in _TARGET.findall(listing)]
             number = max(taken, default=0) + 1
             try:
-                name = iqn(self._cloud, volume_id)
-                self._tgt("new", "target", "--tid", str(number), "--targetname", name)
+                name = ("--targetname", self.name(volume_id))
+                self._tgt("new", "target", "--tid", str(number), *name)
             except MachineFailed as error:
                 # Another process took the number meanwhile.
                 if _EXISTS not in error.message:
@@ -160,8 +154,8 @@ class Targets:
         unit = ("--tid", str(number), "--lun", str(LUN))
         self._tgt("delete", "logicalunit", *unit, check=False)
 
-    def _forget_account(self, volume_id: str) -> None:
-        self._tgt("delete", "account", "--user", volume_id, check=False)
+    def _forget_account(self, user: str) -> None:
+        self._tgt("delete", "account", "--user", user, check=False)
 
     def _tgt(self, op: str, mode: str, *more: str, reads: bool = False, check: bool = True) -> str:
         argv = ["tgtadm", "--lld", "iscsi", "--op", op, "--mode", mode, *more]
@@ -173,6 +167,12 @@ class Targets:
             said = done.stderr.strip().removeprefix("tgtadm: ") or "no message"
             raise MachineFailed("pool.target.failed", f"tgtadm {op} {mode}: {said}")
         return done.stdout
+
+
+def _targets(listing: str) -> Mapping[str, Target]:
+    """By name."""
+    parts = ((*head.groups(), body) for head, body in _parts(_TARGET, listing))
+    return {name: _target(int(number), body) for number, name, body in parts}
 
 
 def _target(number: int, text: str) -> Target:

@@ -176,4 +176,4 @@ def test_every_point(yard: Yard, errand: str) -> None:
 
 
 def _device(volume_id: str) -> str:
-    return f"/dev/vg/volume-{volume_id}"
+    return f"/dev/vg/volume-{volume_id}.pool"
