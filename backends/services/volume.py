@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
 from typing import NamedTuple
 
 from sqlmodel import Session, col, select
 
 from backends.context import Change
 from backends.doom import doom
+from backends.drivers.volumes.backend import Look
+from backends.drivers.volumes.pool import Pool
 from backends.errors import Refused
 from backends.records.base import new_id
 from backends.records.identity import Role
@@ -188,7 +189,7 @@ class Volumes(Attaching):
             pool = storage.find_pool(session, self.context.settings, row.pool)
             storage.check_grows(session, row, pool)
             storage.check_room(self.context, session, pool, more)
-            change.revert = partial(_resized, row.id, row.size)
+            change.revert = self._unless_grown(row, storage.value_of(pool))
             row.size = size
             self._concern(change, row)
             return row
@@ -313,6 +314,21 @@ class Volumes(Attaching):
         storage.check_room(self.context, session, target, row.size)
         row.target_pool = target.name
 
+    def _unless_grown(self, row: Volume, pool: Pool) -> Callable[[Session], None]:
+        """What takes a wish for more back, as a volume that has grown stays so."""
+        volume_id, before = row.id, row.size
+
+        def revert(session: Session) -> None:
+            found = session.get(Volume, volume_id)
+            if found is None:
+                return
+            volumes = self.context.machine.volumes.look([pool], Look([volume_id])).volumes
+            fact = volumes.get(volume_id)
+            if fact is None or fact.size < storage.GIB * found.size:
+                found.size = before
+
+        return revert
+
     def _concern(self, change: Change, row: Volume) -> None:
         """The volume, and who has it, are converged."""
         unit = Unit(Kind.VOLUME, row.id)
@@ -346,12 +362,6 @@ def _key(kind: VolumeType | None, origin: Origin) -> str | None:
         text = "a copy of a volume is encrypted where the volume is, and only there"
         raise Refused("volume.encryption", text)
     return origin.key_id
-
-
-def _resized(volume_id: str, size: int, session: Session) -> None:
-    row = session.get(Volume, volume_id)
-    if row is not None:
-        row.size = size
 
 
 def _rows(session: Session, rows: Sequence[Volume]) -> list[VolumeRow]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -22,6 +22,8 @@ from backends.services.volume import NewVolume
 from tests.unit.shelf import Shelf
 
 CHUNK = 4 << 20
+# At which look, of those at whether it is cancelled, it is found to be.
+POINTS = (0, 1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024)
 _KINDS: dict[Kind, Any] = {
     Kind.VOLUME: Volume,
     Kind.SNAPSHOT: VolumeSnapshot,
@@ -80,6 +82,9 @@ class Depot:
                 found |= {Unit(kind, row.model_dump()["id"]): row.model_dump() for row in rows}
         return found
 
+    def state(self) -> tuple[object, ...]:
+        return self.rows(), self.files(), self.read()
+
     def files(self) -> dict[Path, int]:
         return {
             path: path.stat().st_size
@@ -89,8 +94,19 @@ class Depot:
 
 
 @pytest.fixture
-def depot(shelf: Shelf, tmp_path: Path) -> Depot:
-    return Depot(shelf.open(), tmp_path)
+def depot(tmp_path: Path) -> Iterator[Depot]:
+    yield from opened(tmp_path)
+
+
+@pytest.fixture(scope="module")
+def shared_depot(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Depot]:
+    yield from opened(tmp_path_factory.mktemp("depot"))
+
+
+def opened(folder: Path) -> Iterator[Depot]:
+    shelf = Shelf(folder)
+    yield Depot(shelf.open(), folder)
+    shelf.close()
 
 
 Verb = Callable[[Cloud, Path], object]
@@ -125,6 +141,11 @@ CHANGING: dict[str, tuple[Verb, Callable[[Depot], bool]]] = {
             depot.shed in depot.path().parents and depot.cloud.volumes.show("data").type == "shed"
         ),
     ),
+    "extend": (
+        lambda cloud, disk: cloud.volumes.extend("data", 2),
+        lambda depot: depot.path().stat().st_size == 2 << 30
+        and depot.cloud.volumes.show("data").volume.size == 2,
+    ),
     "revert": (
         lambda cloud, disk: cloud.volumes.revert("then"),
         lambda depot: depot.read().startswith(b"new"),
@@ -152,40 +173,51 @@ def cancelled(monkeypatch: pytest.MonkeyPatch) -> Callable[[int], None]:
         nonlocal asked, point
         asked, point = count(), number
 
-    monkeypatch.setattr(journal, "_TICK", -1.0)
     monkeypatch.setattr(journal.Journal, "check", check)
+    monkeypatch.setattr(journal.Journal, "progress", lambda self, share: check(self))
     return at
 
 
-@pytest.mark.parametrize("name", [*MAKING, *CHANGING])
-def test_a_cancelled_verb_is_done_or_undone(
+@pytest.mark.parametrize("name", MAKING)
+def test_what_a_cancelled_verb_was_making_is_gone(
+    shared_depot: Depot, name: str, cancelled: Callable[[int], None]
+) -> None:
+    before = shared_depot.state()
+    for point in POINTS:
+        cancelled(point)
+        try:
+            MAKING[name](shared_depot.cloud, shared_depot.disk)
+        except Cancelled:
+            assert shared_depot.state() == before, point
+        else:
+            break
+    assert point
+    shared_depot.assert_in_order()
+
+
+@pytest.mark.parametrize("name", CHANGING)
+def test_a_cancelled_change_is_done_or_undone(
     depot: Depot, name: str, cancelled: Callable[[int], None]
 ) -> None:
-    """Whole or gone, with nothing left over and nothing still asked for."""
-    cloud = depot.cloud
-    verb, is_done = CHANGING.get(name) or (MAKING[name], lambda depot: True)
+    cloud, (verb, is_done) = depot.cloud, CHANGING[name]
     if name in ("migrate", "retype"):
         cloud.snapshots.delete("then")
-    rows, files, content = depot.rows(), depot.files(), depot.read()
-    point, half = 0, False
-    while True:
+    before, units = depot.state(), list(depot.rows())
+    for point in POINTS:
         cancelled(point)
         try:
             verb(cloud, depot.disk)
         except HalfDone:
-            half = True
+            assert (name, cloud.volumes.show("data").status) == ("restore", "error_restoring")
+            cloud.context.converge("drift.repair", units)
             break
         except Cancelled:
             depot.assert_in_order()
-            if name in CHANGING and is_done(depot):
+            if is_done(depot):
                 break
-            assert (depot.rows(), depot.files(), depot.read()) == (rows, files, content), point
-            point += 1 + point // 2
+            assert depot.state() == before, point
         else:
             break
-    assert point > 1
-    if half:
-        assert cloud.volumes.show("data").status == "error_restoring"
-        cloud.context.converge("drift.repair", list(rows))
+    assert point
     assert is_done(depot)
     depot.assert_in_order()
