@@ -6,11 +6,13 @@ import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from rich.cells import cell_len
 from textual.app import ComposeResult
 
 from console.actions import REGISTRY, Action
 from console.screens.panel import Panel
 from console.widgets import words
+from console.widgets.cells import fit
 from console.widgets.lines import Lines, TextLine, plain_line
 
 if TYPE_CHECKING:
@@ -23,7 +25,8 @@ _LOG_LINES = 5000
 _CONTROLS = re.compile(
     r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|[@-Z\\-_])|[\x00-\x08\x0b-\x1f\x7f]"
 )
-_LABEL = 18
+# Cells that labels take: at least, and at most.
+_LABEL, _WIDEST = 18, 36
 # Fields that nobody is shown.
 _SECRET = re.compile("password|key_hash")
 
@@ -233,8 +236,10 @@ def as_lines(found: Iterable[tuple[str, Sequence[tuple[str, str, str]]]]) -> Ite
     for title, rows in found:
         yield plain_line("")
         yield plain_line(f" {title}", "strong")
+        # Names stand here too, which are longer than the words for fields.
+        width = min(_WIDEST, max([_LABEL, *(cell_len(label) for label, _, _ in rows)]))
         for label, text, tone in rows:
             first, *rest = text.splitlines() or [""]
-            yield TextLine(((f"   {label:<{_LABEL}} ", "dim"), (first, tone)))
+            yield TextLine(((f"   {fit(label, width)} ", "dim"), (first, tone)))
             for more in rest:
-                yield TextLine(((" " * (_LABEL + 4), ""), (more, tone)))
+                yield TextLine(((" " * (width + 4), ""), (more, tone)))

@@ -252,8 +252,16 @@ class Volumes(TablePanel):
 
     def offer(self) -> None:
         """Ask how it is offered to another project."""
-        if self.item is not None:
-            self.desk.ask_form("transfer", {"volume": self.key(self.item)})
+        item = self.item
+        if item is None:
+            return
+        if item.group:
+            text = f"{self.title(item)} is in group {item.group}; take it out first"
+            self.desk.say(text, "warn")
+        elif item.row.status != "available":
+            self.desk.say(f"{self.title(item)} is {item.row.status}, not available", "warn")
+        else:
+            self.desk.ask_form("transfer", {"volume": self.key(item)})
 
     def detach(self) -> None:
         """Take it from the instance that has it; of several, ask which."""

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 import recorded
+from rich.cells import cell_len
 from sqlmodel import select
 from stored import fill, still, volume_id
 from textual.pilot import Pilot
@@ -27,6 +28,7 @@ from backends.services.transfer import Transfers
 from backends.services.volume import Volumes
 from console.app import Quarterdeck
 from console.screens.confirm import ConfirmPlan
+from console.screens.describe import as_lines
 from console.screens.offered import Offered
 from console.widgets.form import Form
 
@@ -109,7 +111,13 @@ async def test_a_group_is_made_of_marked_volumes_kept_and_taken_apart(
         assert "함대" in line(app, "title")
         await pilot.press("space", "space", "ctrl+d")
         await until(pilot, lambda: [each.name for each in groups.show("함대").volumes] == ["돛"])
-        await pilot.press("escape", "n")
+        await pilot.press("escape", "escape", "G", "h")
+        await until(pilot, lambda: "돛 is in group 함대" in line(app, "message"))
+        await pilot.press("k", "h")
+        await until(pilot, lambda: "닻 is in-use" in line(app, "message"))
+        await pilot.press("o")
+        await until(pilot, lambda: app.panel.slug == "volume-groups" and app.panel.ids())
+        await pilot.press("n")
         await formed(app, pilot, "name")
         await submitted(app, pilot, name="both")
         await until(pilot, lambda: groups.snapshots())
@@ -321,6 +329,14 @@ async def test_snapshots_and_backups_have_panels_of_their_own(
         await pilot.press("space", "space", "ctrl+d")
         await confirmed(app, pilot)
         await until(pilot, lambda: done and len(done[0]) == 2)  # type: ignore[arg-type]
+
+
+def test_labels_in_any_script_stand_in_one_column() -> None:
+    rows = [("닻", "1 GiB", ""), ("keel", "2 GiB\nof it", ""), ("2026-11-20 15.36.39", "on", "")]
+    text = [each.text for each in as_lines([("Volumes", rows)])]
+    found = [cell_len(line[: line.index(word)]) for line, word in zip(
+        text[2:], ("1", "2", "of", "on"), strict=True)]  # fmt: skip
+    assert found == [23] * 4
 
 
 async def test_read_only_offers_nothing_that_writes_here(

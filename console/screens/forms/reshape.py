@@ -72,6 +72,8 @@ class RebuildForm(_Reshape):
 class RebaseForm(_Reshape):
     """Another image beneath the root disk of an instance that is off; its guest sees the same."""
 
+    AUTO_FOCUS = "#field-image"
+
     heading = "Rebase the root disk"
     does = "Rebase"
     fields = (_INSTANCE, Choice("image", "Onto image"))
