@@ -143,8 +143,10 @@ CHANGING: dict[str, tuple[Verb, Callable[[Depot], bool]]] = {
     ),
     "extend": (
         lambda cloud, disk: cloud.volumes.extend("data", 2),
-        lambda depot: depot.path().stat().st_size == 2 << 30
-        and depot.cloud.volumes.show("data").volume.size == 2,
+        lambda depot: (
+            depot.path().stat().st_size == 2 << 30
+            and depot.cloud.volumes.show("data").volume.size == 2
+        ),
     ),
     "revert": (
         lambda cloud, disk: cloud.volumes.revert("then"),
