@@ -47,4 +47,8 @@ def entries(
     found.append(("", "Everywhere", False))
     for number, entry in enumerate(PANELS[:NUMBERED], 1):
         found.append((str(number), entry.title, False))
-    return found + [(key, label, False) for key, label in _EVERYWHERE]
+    found += [(key, label, False) for key, label in _EVERYWHERE]
+    found.append(("", "Panels by name", False))
+    for entry in PANELS[NUMBERED:]:
+        found.append((f":{entry.aliases[0]}", f"{entry.title} (:{entry.slug})", False))
+    return found

@@ -8,7 +8,8 @@ import pytest
 from rich.cells import cell_len
 
 from console.bars import key_name
-from console.panels import PANELS, named
+from console.listing import entries
+from console.panels import NUMBERED, PANELS, named
 from console.widgets import words
 from console.widgets.arrange import View, arrange
 from console.widgets.cells import clean, fit
@@ -109,3 +110,13 @@ def test_names_after_the_colon() -> None:
     every = [name for entry in PANELS for name in (entry.slug, *entry.aliases)]
     assert len(every) == len(set(every))
     assert key_name("ctrl+d,x") == "^d"
+
+
+def test_the_help_lists_every_panel_by_its_number_or_its_name() -> None:
+    listed = {label: key for key, label, _ in entries("Instances", (), (), {})}
+    for number, entry in enumerate(PANELS, 1):
+        if number <= NUMBERED:
+            assert listed[entry.title] == str(number)
+        else:
+            key = listed[f"{entry.title} (:{entry.slug})"]
+            assert named(key.removeprefix(":")) is entry

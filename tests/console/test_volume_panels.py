@@ -21,7 +21,7 @@ from backends.errors import QuarterdeckError
 from backends.plan.plan import Plan
 from backends.records.identity import Project
 from backends.records.operation import Operation
-from backends.records.tables import VolumeGroup, VolumeSnapshot, VolumeTransfer
+from backends.records.tables import Attachment, VolumeGroup, VolumeSnapshot, VolumeTransfer
 from backends.records.volume import Volume
 from backends.services.backup import VolumeBackups
 from backends.services.transfer import Transfers
@@ -274,6 +274,20 @@ async def test_marked_volumes_are_moved_and_one_is_taken_from_the_instance_that_
         assert form.values()["volume"] == volume_id(1)
         await submitted(app, pilot, instance=recorded.instance_id(0))
         await until(pilot, lambda: done == [(volume_id(1), recorded.instance_id(0))])
+
+
+async def test_a_shared_volume_is_attached_to_who_does_not_have_it_yet(
+    deck: Maker, paper: recorded.Recorded, cloud: Cloud
+) -> None:
+    with paper.write().write() as session:
+        session.delete(session.get_one(Attachment, (volume_id(1), recorded.instance_id(0))))
+    app = deck(paper, cloud)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await at(app, pilot, "volumes")
+        await until(pilot, lambda: "keel" in screen(app))
+        await pilot.press("j", "a")
+        form = await formed(app, pilot, "instance", recorded.instance_id(0))
+        assert form.values()["volume"] == volume_id(1)
 
 
 async def test_snapshots_and_backups_have_panels_of_their_own(

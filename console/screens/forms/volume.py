@@ -103,11 +103,13 @@ class AttachForm(Form):
             if row.volume.multiattach or not row.attached
         ]
         volume = self.chosen.get("volume") or (rows[0].volume.id if rows else "")
-        owner = next((row.volume.project_id for row in rows if row.volume.id == volume), "")
+        chosen = next((row for row in rows if row.volume.id == volume), None)
         guests = [
             (each.name, each.id)
             for each in cloud.instances.recorded(all_projects=everyone)
-            if each.project_id == owner
+            if chosen
+            and each.project_id == chosen.volume.project_id
+            and each.id not in chosen.guests
         ]
         return {
             "volume": Loaded(
