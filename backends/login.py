@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 
 from sqlmodel import Session, select
 
@@ -118,12 +119,4 @@ def _domain(session: Session, ref: str | None) -> str:
 
 def as_reader(caller: Caller) -> Caller:
     """The same with no right to change anything."""
-    return Caller(
-        user=caller.user,
-        user_id=caller.user_id,
-        project_id=caller.project_id,
-        role=Role.READER,
-        admin=caller.admin,
-        read_only=True,
-        uid=caller.uid,
-    )
+    return replace(caller, role=Role.READER, read_only=True)

@@ -7,9 +7,14 @@ ovs-vswitchd hangs up on whoever is silent for a second after connecting (lib/rc
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
+from typing import TypeVar
 
 from backends.hosts import Host, Output
+
+T = TypeVar("T")
 
 TRIES = 5
 _TIMEOUT = 60.0
@@ -26,11 +31,23 @@ def run_ofctl(
     on. A status other than 0 is the caller's to tell. Raises as `Host.run`."""
     # The bridge's own socket: the switch is the one whose folder it lies in.
     argv = ["ovs-ofctl", "-O", "OpenFlow14", *verb, f"unix:{run}/{bridge}.mgmt", *words]
-    for _ in range(TRIES):
-        done = host.run(argv, stdin=stdin, timeout=_TIMEOUT, reads=reads, check=False)
-        if done.status == 0 or not _HUNG_UP.search(done.stderr):
-            break
-    return done
+    return ask_again(
+        lambda: host.run(argv, stdin=stdin, timeout=_TIMEOUT, reads=reads, check=False),
+        lambda done: done.status != 0 and _HUNG_UP.search(done.stderr) is not None,
+    )
+
+
+def ask_again(ask: Callable[[], T], hung_up: Callable[[T], bool] = lambda found: False) -> T:
+    """What `ask` gives in the end; it is done again where it was hung up on.
+
+    It raises so, or `hung_up` tells so of what it gave. The last try is whatever it is.
+    """
+    for _ in range(TRIES - 1):
+        with suppress(ConnectionResetError, BrokenPipeError):
+            found = ask()
+            if not hung_up(found):
+                return found
+    return ask()
 
 
 def said(done: Output) -> str:

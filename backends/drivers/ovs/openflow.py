@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import socket
 import struct
-from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from backends.drivers.ovs.ofctl import TRIES
+from backends.drivers.ovs.ofctl import ask_again
 from backends.errors import MachineFailed
 from backends.settings import OVS_RUN
 
@@ -84,11 +83,8 @@ def _request(
 ) -> tuple[bytes, list[tuple[int, int]]]:
     request = struct.pack(">HH4x", kind, 0) + body
     try:
-        for _ in range(TRIES - 1):
-            # A question may be put twice.
-            with suppress(ConnectionResetError, BrokenPipeError):
-                return _ask(run / f"{bridge}.mgmt", request, timeout)
-        return _ask(run / f"{bridge}.mgmt", request, timeout)
+        # A question may be put twice.
+        return ask_again(lambda: _ask(run / f"{bridge}.mgmt", request, timeout))
     except (OSError, ValueError) as error:
         raise MachineFailed(
             "ovs.switch.unreachable",
