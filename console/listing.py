@@ -49,6 +49,5 @@ def entries(
         found.append((str(number), entry.title, False))
     found += [(key, label, False) for key, label in _EVERYWHERE]
     found.append(("", "Panels by name", False))
-    for entry in PANELS[NUMBERED:]:
-        found.append((f":{entry.aliases[0]}", f"{entry.title} (:{entry.slug})", False))
+    found += [(f":{entry.slug}", entry.title, False) for entry in PANELS[NUMBERED:]]
     return found

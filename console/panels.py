@@ -48,7 +48,7 @@ PANELS = (
     Entry("address-groups", "Address groups", "Addr", "address_groups", "AddressGroups",
           ("ag", "addresses", "addressgroups")),
     Entry("qos-policies", "QoS policies", "QoS", "qos_policies", "QosPolicies",
-          ("q", "qos", "limits", "policies")),
+          ("qos", "limits", "policies")),
     Entry("trunks", "Trunks", "Trunk", "trunks", "Trunks", ("tr", "trunk", "subports", "vlans")),
     Entry("snapshots", "Snapshots", "Snap", "snapshots", "Snapshots",
           ("sn", "snap", "snapshot")),

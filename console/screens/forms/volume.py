@@ -24,10 +24,12 @@ class VolumeForm(Form):
         Choice("source", "Content of", optional=True, hint="nothing: an empty volume"),
         Text("size", "Size (GiB)", number("a volume's GiB", 1, _MOST), value="1"),
         Choice("type", "Type", optional=True, hint="none"),
+        Choice("pool", "In pool", optional=True, hint="the type's, its source's or the default"),
         Text("description", "Description", description, optional=True),
     )
 
     def load(self) -> dict[str, Loaded]:
+        pools = self.cloud.pools.list() if self.cloud.caller.admin else []
         taken = {row.volume.name for row in self.cloud.volumes.list()}
         types = [(row.name, row.id) for row in self.cloud.volume_types.list()]
         sources = list(_sources(self.cloud))
@@ -38,6 +40,7 @@ class VolumeForm(Form):
             "source": Loaded(chosen, [(shown, value) for shown, value, _ in sources]),
             "size": Loaded(str(self._sizes.get(chosen, 1))),
             "type": Loaded("", types),
+            "pool": Loaded("", [(each.pool.name, each.pool.name) for each in pools]),
         }
 
     def changed(self, name: str) -> None:
@@ -54,6 +57,7 @@ class VolumeForm(Form):
             int(values["size"]),
             values["description"],
             type=values["type"] or None,
+            pool=values["pool"] or None,
             **source,
         )
         return Request(f"Create volume {new.name}", lambda cloud: cloud.volumes.make(new))
