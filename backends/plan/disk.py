@@ -6,17 +6,19 @@ from backends.drivers.libvirt.facts import DomainFact
 from backends.drivers.libvirt.spec import TUNES, Disk
 from backends.drivers.libvirt.steps import ISCSI, LendKey, ResizeDisk, TuneDisk
 from backends.drivers.step import Step
-from backends.drivers.volumes.pool import place_of, portal
+from backends.drivers.volumes.pool import Pool, place_of, portal
 from backends.plan.storage import GIB, pool_named
 from backends.records.snapshot import Records
 from backends.records.tables import Attachment, Volume
 from backends.settings import Settings
 
 
-def disk_of(attachment: Attachment, records: Records, settings: Settings) -> Disk:
-    """The disk that an attached volume is to its guest."""
+def disk_of(
+    attachment: Attachment, records: Records, settings: Settings, pool: Pool | None = None
+) -> Disk:
+    """The disk that an attached volume is to its guest, where it lies or in another pool."""
     volume = records.volumes[attachment.volume_id]
-    pool = pool_named(volume.pool, records, settings)
+    pool = pool or pool_named(volume.pool, records, settings)
     far = bool(pool.host)
     return Disk(
         path=place_of(pool, settings, volume.id),

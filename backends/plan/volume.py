@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from backends.drivers.facts import Facts
 from backends.drivers.libvirt.steps import TakeKeyBack
 from backends.drivers.step import Step
@@ -18,6 +20,7 @@ from backends.drivers.volumes.steps import (
     RevertVolume,
 )
 from backends.plan import labels, storage
+from backends.plan.disk import disk_of
 from backends.plan.plan import Problem, UnitPlan
 from backends.plan.storage import GIB, pool_named
 from backends.records.snapshot import Records
@@ -97,9 +100,11 @@ def _once(
     if volume.target_pool:
         target = pool_named(volume.target_pool, records, settings)
         label = labels.volume(volume, pool=target.name, driver=target.driver)
-        holders = records.holders.get(volume.id, ())
-        guest = holders[0].instance_id if holders else ""
-        return [CopyVolume(volume.id, pool, target, size, label, guest)]
+        copy = CopyVolume(volume.id, pool, target, size, label)
+        for each in records.holders.get(volume.id, ()):
+            disk = disk_of(each, records, settings, target)
+            copy = replace(copy, guest=each.instance_id, disk=disk)
+        return [copy]
     return []
 
 

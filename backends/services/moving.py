@@ -7,65 +7,54 @@ from collections.abc import Callable, Sequence
 from sqlmodel import Session, col, select
 
 from backends.context import Context
-from backends.drivers.volumes.pool import FILE, NFS
+from backends.drivers.volumes.pool import FILE, NFS, place_of
 from backends.errors import QuarterdeckError, Refused
 from backends.records.instance import Instance
 from backends.records.pool import StoragePool
 from backends.records.volume import Attachment, Volume
 from backends.services import storage
 
-# What is a file to QEMU, which goes over from one to the other.
-_FILES = (FILE, NFS)
 
-
-def check_live(
-    session: Session,
-    row: Volume,
-    guests: Sequence[Instance],
-    origin: StoragePool,
-    target: StoragePool,
-) -> None:
+def check_live(session: Session, row: Volume, guests: Sequence[Instance]) -> None:
     """Whether a volume that instances have can move.
 
     Raises Refused `volume.in_use` (several have it, or one lets go of it), `volume.move.live`.
     """
-    name = row.name or row.id
-    leaving = select(Attachment).where(Attachment.volume_id == row.id, col(Attachment.absent))
-    if len(guests) > 1 or session.exec(leaving).first() is not None:
+    mine = select(Attachment).where(Attachment.volume_id == row.id)
+    if len(guests) > 1 or session.exec(mine.where(col(Attachment.absent))).first() is not None:
         storage.check_free(session, row, "move it")
     reason = ""
-    for pool in (origin, target):
-        if pool.driver not in _FILES or pool.host:
-            reason = f"pool {pool.name} is not of files on this host"
-    read_only = select(Attachment).where(Attachment.volume_id == row.id, col(Attachment.read_only))
     if row.key_id:
-        reason = "it is encrypted"
-    elif session.exec(read_only).first() is not None:
-        reason = "its guest may only read it"
+        reason = "it is encrypted, and QEMU would copy it in the clear"
+    elif session.exec(mine.where(col(Attachment.read_only))).first() is not None:
+        reason = "its guest may only read it, and QEMU could not write the copy either"
     if reason:
-        text = f"volume {name} cannot move while {guests[0].name} has it: {reason}"
+        text = f"volume {row.name or row.id} cannot move while {guests[0].name} has it: {reason}"
         raise Refused("volume.move.live", f"{text}; detach it first")
+
+
+def keeps_holes(origin: StoragePool, target: StoragePool) -> bool:
+    """Whether a copy that QEMU makes takes no more space than its origin, where it is thin."""
+    return {origin.driver, target.driver} <= {FILE, NFS}
 
 
 def back(
     context: Context, row: Volume, guest: Instance, target: StoragePool
 ) -> Callable[[Session], None]:
     """What takes the move back, unless the guest has gone over: then it is only ended."""
-    before = (row.type_id, row.multiattach)
-    volume_id, guest_id, place = row.id, guest.id, storage.value_of(target)
+    undo = storage.unwished(row)
+    place = place_of(storage.value_of(target), context.settings, row.id)
+    volume_id, guest_id = row.id, guest.id
 
     def revert(session: Session) -> None:
-        found = session.get(Volume, volume_id)
-        if found is None or not found.target_pool:
-            return
-        path = context.machine.volumes.path(volume_id, place)
         try:
-            file = context.machine.libvirt.mirror(guest_id).file(volume_id)
+            mirror = context.machine.libvirt.mirror(guest_id)
+            # A copy that has not ended yet may be the volume by then.
+            stays = mirror.place(volume_id) != place and not mirror.is_at_work(volume_id)
         except QuarterdeckError:
             # Nobody knows where the guest is: the next converge that does ends the move.
             return
-        if file != str(path):
-            found.target_pool = ""
-            found.type_id, found.multiattach = before
+        if stays:
+            undo(session)
 
     return revert

@@ -66,8 +66,10 @@ def promised(session: Session, pool: str) -> int:
     return int(session.exec(volumes).one() or 0) + int(session.exec(snapshots).one() or 0)
 
 
-def check_room(context: Context, session: Session, pool: StoragePool, more: int) -> None:
-    """Whether a pool may promise `more` GiB.
+def check_room(
+    context: Context, session: Session, pool: StoragePool, more: int, *, whole: bool = False
+) -> None:
+    """Whether a pool may promise `more` GiB; with `whole`, whether they may be written at once.
 
     Raises Refused `pool.disabled`, `pool.full`, `pool.unreachable`.
     """
@@ -83,6 +85,12 @@ def check_room(context: Context, session: Session, pool: StoragePool, more: int)
             "pool.full",
             f"pool {pool.name} may promise {most} GiB and has promised {used}; {more} more do not"
             " fit: delete volumes, make it larger, or raise its ratio",
+        )
+    if whole and pool.driver in THIN and fact.free < more * GIB:
+        raise Refused(
+            "pool.full",
+            f"pool {pool.name} has {fact.free // GIB} GiB free, and all {more} GiB of a volume are"
+            " written that moves so while an instance has it: make it larger, or detach it first",
         )
 
 

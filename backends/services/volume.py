@@ -303,15 +303,16 @@ class Volumes(Attaching):
     def _move(self, change: Change, row: Volume, pool: str) -> None:
         session = change.session
         target = storage.find_pool(session, self.context.settings, pool)
+        origin = storage.find_pool(session, self.context.settings, row.pool)
         change.revert = storage.unwished(row)
         if guests := storage.holders(session, row.id):
-            origin = storage.find_pool(session, self.context.settings, row.pool)
-            moving.check_live(session, row, guests, origin, target)
+            moving.check_live(session, row, guests)
             change.revert = moving.back(self.context, row, guests[0], target)
         if storage.snapshots_of(session, row.id):
             text = f"volume {row.name or row.id} has snapshots, which would stay; delete them first"
             raise Refused("volume.snapshots", text)
-        storage.check_room(self.context, session, target, row.size)
+        whole = bool(guests) and not moving.keeps_holes(origin, target)
+        storage.check_room(self.context, session, target, row.size, whole=whole)
         row.target_pool = target.name
 
     def _unless_grown(self, row: Volume, pool: Pool) -> Callable[[Session], None]:

@@ -13,7 +13,9 @@ from backends.errors import QuarterdeckError
 from tests.unit.shelf import Shelf
 
 
-class _Nothing:
+class Nothing:
+    """A converger without a machine."""
+
     def converge(self, *args: Any, **options: Any) -> None:
         """Nothing is planned and nothing applied."""
 
@@ -21,7 +23,7 @@ class _Nothing:
 def on_paper(shelf: Shelf, caller: Caller | None = None) -> Cloud:
     """The cloud as the caller, or as its admin."""
     cloud = shelf.open(caller)
-    vars(cloud.context)["converger"] = _Nothing()
+    vars(cloud.context)["converger"] = Nothing()
     return cloud
 
 

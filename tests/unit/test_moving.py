@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from backends.drivers.libvirt.facts import State
+from backends.drivers.libvirt.spec import Disk
 from backends.drivers.step import Progress
 from backends.drivers.volumes import moving
 from backends.drivers.volumes.files import FileVolumes
+from backends.drivers.volumes.keys import Keys
+from backends.drivers.volumes.moving import Landing
+from backends.drivers.volumes.offers import Offers
 from backends.drivers.volumes.pool import Pool
+from backends.drivers.volumes.quiet import Quiet
 from backends.drivers.volumes.steps import CopyVolume
 from backends.errors import Cancelled, MachineFailed
 from backends.hosts import LocalHost
@@ -25,37 +31,44 @@ STEP = CopyVolume(ID, Pool(), Pool("shed"), 4096, '{"volume": {}}', GUEST)
 
 
 class Paper:
-    """A guest that goes over, or ends early, `over` or not; `doubtful` is one that is not found."""
+    """A guest that goes over, or ends early, `over` or not.
+
+    `doubtful` is one that is not found, `stuck` one whose copy does not end.
+    """
 
     def __init__(
-        self, file: str, *, at_work: bool = False, fails: bool = False, over: bool = True,
-        doubtful: bool = False,
+        self, place: str, *, at_work: bool = False, fails: bool = False, over: bool = True,
+        doubtful: bool = False, stuck: bool = False,
     ) -> None:  # fmt: skip
-        self._file, self._at_work = file, at_work
-        self._fails, self._over, self._doubtful = fails, over, doubtful
+        self._place, self._at_work = place, at_work
+        self._fails, self._over, self._doubtful, self._stuck = fails, over, doubtful, stuck
         self.done: list[str] = []
 
     def runs(self) -> bool:
         return True
 
-    def file(self, serial: str) -> str | None:
+    def place(self, serial: str) -> str | None:
         if self._doubtful and self.done:
             raise MachineFailed("libvirt.unreachable", "nobody there")
-        return self._file
+        return self._place
 
     def is_at_work(self, serial: str) -> bool:
-        return self._at_work
+        return self._at_work or (self._stuck and bool(self.done))
 
-    def begin(self, serial: str, file: str) -> None:
-        assert Path(file).stat().st_size == STEP.size
-        assert Path(file).stat().st_mode & 0o777 == 0o600
+    def begin(self, disk: Disk) -> None:
+        assert Path(disk.path).stat().st_size == STEP.size
+        assert Path(disk.path).stat().st_mode & 0o777 == 0o600
         self.done.append("begin")
 
-    def finish(self, serial: str, file: str, progress: Progress) -> None:
+    def finish(self, disk: Disk, progress: Progress, ready: Callable[[], None]) -> None:
+        ready()
         self.done.append("finish")
-        self._file = file if self._over else self._file
+        self._place = disk.path if self._over else self._place
         if self._fails:
             raise Cancelled("volume.migrate")
+
+    def catch_up(self, serial: str) -> None:
+        raise AssertionError("a file is at no storage host")
 
     def abort(self, serial: str) -> None:
         self.done.append("abort")
@@ -66,6 +79,12 @@ def shed(tmp_path: Path) -> FileVolumes:
     return FileVolumes(tmp_path / "shed", LocalHost(), "shed")
 
 
+def move(guest: Paper, shed: FileVolumes) -> None:
+    disk = Disk(str(shed.path(ID)), "raw", "vdb", ID)
+    offers = Offers("t", Keys(SETTINGS, shed.host), lambda guests, halts: Quiet())
+    moving.move(guest, disk, Landing(STEP, shed, offers), lambda share: None)
+
+
 @pytest.mark.parametrize(
     ("at_work", "done"), [(False, ["begin", "finish"]), (True, ["finish"])], ids=["new", "resumed"]
 )
@@ -73,7 +92,7 @@ def test_its_guest_goes_over_and_the_copy_is_labelled(
     shed: FileVolumes, at_work: bool, done: list[str]
 ) -> None:
     guest = Paper("/old", at_work=at_work)
-    moving.move(guest, STEP, shed, lambda share: None)
+    move(guest, shed)
     assert guest.done == done
     assert shed.host.read_text(shed.path(ID).with_name(f"{ID}.json")) == STEP.label
 
@@ -82,22 +101,26 @@ def test_one_that_has_gone_over_is_only_labelled(shed: FileVolumes) -> None:
     shed.folder.mkdir()
     shed.path(ID).write_bytes(b"content")
     guest = Paper(str(shed.path(ID)))
-    moving.move(guest, STEP, shed, lambda share: None)
+    move(guest, shed)
     assert guest.done == []
     assert shed.path(ID).read_bytes() == b"content"
 
 
 @pytest.mark.parametrize(
-    ("over", "doubtful", "left"),
-    [(False, False, False), (True, False, True), (False, True, True)],
-    ids=["it stayed", "it went over", "nobody knows"],
+    ("guest", "left"),
+    [
+        (Paper("/old", fails=True, over=False), False),
+        (Paper("/old", fails=True), True),
+        (Paper("/old", fails=True, over=False, doubtful=True), True),
+        (Paper("/old", fails=True, over=False, stuck=True), True),
+    ],
+    ids=["it stayed", "it went over", "nobody knows", "it has not ended"],
 )
 def test_the_copy_goes_only_where_its_guest_is_known_to_have_stayed(
-    shed: FileVolumes, over: bool, doubtful: bool, left: bool
+    shed: FileVolumes, guest: Paper, left: bool
 ) -> None:
-    guest = Paper("/old", fails=True, over=over, doubtful=doubtful)
     with pytest.raises((Cancelled, MachineFailed)):
-        moving.move(guest, STEP, shed, lambda share: None)
+        move(guest, shed)
     assert guest.done == ["begin", "finish", "abort"]
     assert shed.path(ID).exists() is left
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import pairwise
 
 import pytest
@@ -11,19 +12,22 @@ import pytest
 import backends.drivers.volumes.driver
 from backends.cloud import Cloud
 from backends.drivers.facts import Facts
+from backends.drivers.libvirt.steps import TakeKeyBack
 from backends.drivers.volumes.backend import Look
 from backends.drivers.volumes.driver import VolumeDriver
 from backends.drivers.volumes.facts import VolumeFact
 from backends.drivers.volumes.pool import Pool, iqn, pool_of
-from backends.errors import MachineFailed
+from backends.drivers.volumes.steps import RemoveVolume
+from backends.errors import MachineFailed, Refused
 from backends.hosts import LocalHost, Output
 from backends.plan.plan import UnitPlan
 from backends.plan.volume import plan
 from backends.records import snapshot
 from backends.records.pool import StoragePool
-from backends.records.tables import Attachment
+from backends.records.tables import Attachment, Instance, Volume
 from backends.records.unit import Kind, Unit
 from backends.services.volume import NewVolume
+from tests.unit.paper import Nothing
 from tests.unit.shelf import Shelf
 
 GIB = 1 << 30
@@ -117,7 +121,8 @@ def test_a_volume_has_a_target_as_soon_as_an_instance_has_it(cloud: Cloud, barn:
     barn.targets = [
         f"Target 3: {iqn('shelf', id_, Pool('thin'))}", "    LUN information:", "        LUN: 0",
         "        LUN: 1", "            Size: 1074 MB, Block size: 512",
-        f"            Backing store path: /dev/vg/volume-{id_}.pool", "    Account information:",
+        f"            Backing store path: /dev/vg/volume-{id_}.pool",
+        "            Backing store flags: sync", "    Account information:",
         f"        {id_}.thin", "    ACL information:", "        127.0.0.1", "",
     ]  # fmt: skip
     assert steps(cloud, id_, "vm") == []
@@ -139,6 +144,72 @@ def test_a_volume_moves_between_two_pools_of_a_group(
         cloud.volumes.migrate("one", pool)
         assert sorted(barn.volumes) == ["pool", name]
         assert steps(cloud, id_) == []
+
+
+def hold(cloud: Cloud, volume_id: str, *, read_only: bool = False) -> None:
+    """An instance gets the volume, on paper."""
+    with cloud.context.store.write() as session:
+        volume = session.get_one(Volume, volume_id)
+        guest = Instance(
+            project_id=volume.project_id, name="vm", hostname="vm", host="deck", flavor_id="f",
+            flavor_name="f", vcpus=1, ram=1, disk=1, made=True,
+        )  # fmt: skip
+        session.add(guest)
+        session.add(
+            Attachment(volume_id=volume_id, instance_id=guest.id, device="vdb", read_only=read_only)
+        )
+    vars(cloud.context)["converger"] = Nothing()
+
+
+@pytest.mark.parametrize(
+    ("values", "read_only", "reason"),
+    [({}, False, ""), ({"key_id": "k"}, False, "in the clear"), ({}, True, "may only read it")],
+    ids=["plain", "encrypted", "read-only"],
+)
+def test_what_moves_while_a_guest_has_it(
+    cloud: Cloud, values: dict[str, str], read_only: bool, reason: str
+) -> None:
+    id_ = cloud.volumes.create("one", 1).id
+    hold(cloud, id_, read_only=read_only)
+    with cloud.context.store.write() as session:
+        session.get_one(Volume, id_).sqlmodel_update(values)
+    if not reason:
+        assert cloud.volumes.migrate("one", "thin").target_pool == "thin"
+        return
+    with pytest.raises(Refused, match=reason) as refusal:
+        cloud.volumes.migrate("one", "thin")
+    assert refusal.value.code == "volume.move.live"
+
+
+def test_a_copy_that_is_written_whole_needs_room_for_all_of_it(cloud: Cloud, barn: Barn) -> None:
+    hold(cloud, cloud.volumes.create("one", 1).id)
+    barn.volumes["pool"]["data_percent"] = "90"
+    with pytest.raises(Refused, match="0 GiB free") as refusal:
+        cloud.volumes.migrate("one", "thin")
+    assert refusal.value.code == "pool.full"
+
+
+def test_the_key_of_a_target_goes_when_the_volume_leaves_storage_hosts(
+    cloud: Cloud, barn: Barn
+) -> None:
+    for pool in ("thin", "thick"):
+        cloud.pools.set(pool, enabled=True)
+    id_ = cloud.volumes.make(NewVolume("one", 1, pool="thin")).id
+    left = RemoveVolume(id_, pool_of(cloud.pools.show("thin").pool), keeps_key=True)
+    barn.volumes[f"volume-{id_}"] = barn.volumes[f"volume-{id_}.pool"] | {
+        "lv_name": f"volume-{id_}", "pool_lv": "",
+    }  # fmt: skip
+    with cloud.context.store.write() as session:
+        session.get_one(Volume, id_).pool = "thick"
+    assert planned(cloud, id_).steps[-1:] == (left,)
+    cloud.settings.volumes.mkdir()
+    (cloud.settings.volumes / id_).write_bytes(b"")
+    with cloud.context.store.write() as session:
+        session.get_one(Volume, id_).pool = "default"
+    gone = [replace(left, keeps_key=False), replace(left, pool=_thick(cloud), keeps_key=False)]
+    found = [each for each in planned(cloud, id_).steps if isinstance(each, RemoveVolume)]
+    assert sorted(found, key=repr) == sorted(gone, key=repr)
+    assert TakeKeyBack(id_) in planned(cloud, id_).steps
 
 
 def test_what_is_away_is_not_lost(cloud: Cloud, barn: Barn) -> None:
@@ -170,6 +241,10 @@ def planned(cloud: Cloud, id_: str, holder: str = "") -> UnitPlan:
     assert all(isinstance(fact, VolumeFact) for fact in found.volumes.values())
     facts = Facts(volumes=found.volumes, pools=found.away)
     return plan(unit, records, facts, cloud.settings)
+
+
+def _thick(cloud: Cloud) -> Pool:
+    return pool_of(cloud.pools.show("thick").pool)
 
 
 def _pools(cloud: Cloud) -> list[Pool]:

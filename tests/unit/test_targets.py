@@ -35,7 +35,7 @@ Target 1: {iqn("mine", ONE, POOL)}
             Size: 1074 MB, Block size: 512
             Backing store type: rdwr
             Backing store path: {DEVICE}
-            Backing store flags:
+            Backing store flags: sync
     Account information:
         {ONE}.thin
     ACL information:
@@ -84,6 +84,8 @@ def test_a_target_tells_what_it_offers_to_whom() -> None:
     assert found.holds(1 << 30)
     assert not found.holds(2 << 30)
     assert targets(Wire("")).all() == {}
+    idle = Wire(LISTING.replace("flags: sync", "flags: "))
+    assert not targets(idle).all()[known.name(ONE)].holds(1 << 30)
 
 
 def test_another_clouds_target_and_that_of_another_pool_are_left_alone() -> None:
@@ -111,6 +113,17 @@ def test_a_new_target_lets_nobody_in_until_the_end() -> None:
         f"bind account --tid 8 --user {TWO}.thin",
         "bind target --tid 8 --initiator-address 10.0.0.1",
     ]
+
+
+def test_what_nobody_relies_on_yet_is_written_to_memory_until_it_is_offered_anew() -> None:
+    wire = Wire()
+    targets(wire).export(TWO, Path("/dev/vg/two"), SECRET, "10.0.0.1", synced=False)
+    assert wire.asked[1] == "new logicalunit --tid 8 --lun 1 --backing-store /dev/vg/two"
+    wire.asked.clear()
+    targets(wire).renew(ONE)
+    unit = "logicalunit --tid 1 --lun 1"
+    store = f"--backing-store {DEVICE} --bsoflags sync"
+    assert wire.asked == [f"delete {unit}", f"new {unit} {store}"]
 
 
 def test_another_host_of_the_cloud_is_let_in_beside_the_first() -> None:

@@ -48,12 +48,13 @@ def disk(disk: Disk) -> Element:
     if not disk.read_only and not optical:
         driver.set("discard", "unmap")
     source = _target(element, disk) if disk.portal else SubElement(element, "source")
-    if disk.portal:
-        # What a storage host refuses waits for it: the guest halts, and goes on later.
+    if not disk.portal:
+        source.set("dev" if disk.block else "file", disk.path)
+    if disk.size:
+        # What a volume's pool refuses waits for it: the guest halts, and goes on later. One that
+        # moves under its guest may come to a storage host, and the policy stays what it was.
         driver.set("error_policy", "stop")
         driver.set("rerror_policy", "stop")
-    else:
-        source.set("dev" if disk.block else "file", disk.path)
     if disk.kept:
         _keep(source)
     if disk.key:
@@ -72,6 +73,15 @@ def disk(disk: Disk) -> Element:
         limits = SubElement(element, "iotune")
         for name, value in disk.tune:
             SubElement(limits, name).text = str(value)
+    return element
+
+
+def copy(target: Disk) -> Element:
+    """What a disk is copied to while its guest writes: its place alone changes."""
+    element = disk(target)
+    for each in list(element):
+        if each.tag not in ("driver", "source"):
+            element.remove(each)
     return element
 
 

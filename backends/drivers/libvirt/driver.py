@@ -122,8 +122,8 @@ class LibvirtDriver:
         return GuestMoment(self._connection, self._cloud, ids, halts=halts)
 
     def mirror(self, domain_id: str) -> Mirror:
-        """What moves a disk of the instance to another file; see `Mirror`."""
-        return Mirror(self._connection, self._cloud, domain_id)
+        """What moves a disk of the instance to another place; see `Mirror`."""
+        return Mirror(self._connection, self._cloud, domain_id, self._disks, self._keys)
 
     def _change_disk(self, step: Step, progress: Progress) -> None:
         match step:

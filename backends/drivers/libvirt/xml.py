@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 from xml.etree import ElementTree
 from xml.etree.ElementTree import Element, SubElement
 
@@ -57,6 +58,19 @@ class Parsed:
     tunes: frozenset[tuple[str, str, int]] = frozenset()
 
 
+class Attached(NamedTuple):
+    """A disk of a domain: `target` (`vdb`) is its name there, `place` the path of its `Disk`.
+
+    `is_target`: it is that of a storage host. `copied`: all of it is in the copy that is made of
+    it, too.
+    """
+
+    target: str
+    place: str
+    is_target: bool
+    copied: bool
+
+
 def domain_xml(spec: DomainSpec, known: Metadata | None = None) -> str:
     """The domain's definition, carrying the generations of the `known` one."""
     domain = Element("domain", type=spec.type)
@@ -91,6 +105,11 @@ def renewed(spec: DomainSpec, known: Metadata | None) -> Metadata:
 def disk_xml(disk: Disk) -> str:
     """One disk, as it is plugged into a running domain."""
     return ElementTree.tostring(devices.disk(disk), encoding="unicode")
+
+
+def copy_xml(disk: Disk) -> str:
+    """A disk that a running domain's is copied to."""
+    return ElementTree.tostring(devices.copy(disk), encoding="unicode")
 
 
 def nic_xml(nic: Nic, datapath: str) -> str:
@@ -137,16 +156,20 @@ def target_of_serial(xml: str, serial: str) -> str | None:
     return _part(_disk(xml, serial), "target").get("dev")
 
 
-def file_of_serial(xml: str, serial: str) -> str | None:
-    """The file or device that a domain's disk with this serial is, or None."""
-    source = _part(_disk(xml, serial), "source")
-    return source.get("file") or source.get("dev")
-
-
-def is_mirrored(xml: str, serial: str) -> bool:
-    """Whether all of a domain's disk with this serial is in the copy that is made of it, too."""
-    mirror = _part(_disk(xml, serial), "mirror")
-    return mirror.get("job") == "copy" and mirror.get("ready") == "yes"
+def attached(xml: str, serial: str) -> Attached | None:
+    """A domain's disk with this serial, or None."""
+    disk = _disk(xml, serial)
+    if disk is None:
+        return None
+    source, mirror = _part(disk, "source"), _part(disk, "mirror")
+    # The unit of an iSCSI target follows its name.
+    name = source.get("name", "").rpartition("/")[0]
+    return Attached(
+        target=_part(disk, "target").get("dev", ""),
+        place=source.get("file") or source.get("dev") or name,
+        is_target=bool(name),
+        copied=mirror.get("job") == "copy" and mirror.get("ready") == "yes",
+    )
 
 
 def serials(xml: str) -> dict[str, str]:

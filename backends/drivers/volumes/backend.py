@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol, TypeVar
 
+from backends.drivers.libvirt.spec import Disk
 from backends.drivers.step import Progress
 from backends.drivers.volumes.facts import PoolFact, SnapshotFact, VolumeFact
 from backends.drivers.volumes.steps import Shot, Source
@@ -64,26 +65,30 @@ class Moment(Protocol):
 
 
 class Mirror(Protocol):
-    """A running guest's disks, by their serials, of which it can be given another file."""
+    """A running guest's disks, by their serials, of which it can be given a copy instead."""
 
     def runs(self) -> bool:
         """Whether the guest can write."""
         ...
 
-    def file(self, serial: str) -> str | None:
-        """The file that the disk is now; of a guest that is off, the one that it starts with."""
+    def place(self, serial: str) -> str | None:
+        """The path that the disk has now; of a guest that is off, the one that it starts with."""
         ...
 
     def is_at_work(self, serial: str) -> bool:
         """Whether a copy goes on that somebody began."""
         ...
 
-    def begin(self, serial: str, file: str) -> None:
-        """Begin to copy the disk to a file, which is there, as large as it, and full of zeroes."""
+    def begin(self, disk: Disk) -> None:
+        """Begin to copy the disk of this serial to this one, which is there and as large."""
         ...
 
-    def finish(self, serial: str, file: str, progress: Progress) -> None:
-        """Wait until all is copied, and let the guest go over to the copy."""
+    def finish(self, disk: Disk, progress: Progress, ready: Callable[[], None]) -> None:
+        """Wait until all is copied, do what makes the copy `ready`, and let the guest go over."""
+        ...
+
+    def catch_up(self, serial: str) -> None:
+        """Wait until a copy lacks nothing of what its guest wrote, who writes no more."""
         ...
 
     def abort(self, serial: str) -> None:
@@ -100,6 +105,10 @@ class Backend(Protocol):
         self, volume_id: str, size: int, label: str, fill: Fill | None, progress: Progress
     ) -> None:
         """Make a volume of `size` bytes; with `fill` it is named only when that is done."""
+        ...
+
+    def reserve(self, volume_id: str, size: int) -> None:
+        """Make an empty one that is none yet: without a label."""
         ...
 
     def branch(self, volume_id: str, size: int, label: str, source: Source) -> bool:

@@ -11,7 +11,7 @@ from pathlib import Path
 from backends.drivers.labels.names import check_id
 from backends.drivers.step import Progress, Step
 from backends.drivers.volumes import moving, steps
-from backends.drivers.volumes.backend import Backend, Contents, Fill, Look, Mirror, Moment
+from backends.drivers.volumes.backend import Backend, Contents, Fill, Look, Mirror
 from backends.drivers.volumes.backups import Backups
 from backends.drivers.volumes.facts import PoolFact, Storage, VolumeFact, backup_in
 from backends.drivers.volumes.files import FileVolumes
@@ -20,6 +20,7 @@ from backends.drivers.volumes.keys import Keys
 from backends.drivers.volumes.lvm import LogicalVolumes
 from backends.drivers.volumes.mounts import mounted
 from backends.drivers.volumes.nfs import NfsVolumes
+from backends.drivers.volumes.offers import Moments, Offers
 from backends.drivers.volumes.pool import (
     FILE,
     LUKS_HEADER,
@@ -33,14 +34,10 @@ from backends.drivers.volumes.pool import (
 )
 from backends.drivers.volumes.quiet import Quiet
 from backends.drivers.volumes.streams import carry, write
-from backends.drivers.volumes.targets import Targets, source_address
 from backends.errors import HalfDone, QuarterdeckError, Refused
 from backends.hosts import Host, is_one_machine
 from backends.settings import Settings
 
-# What libvirt does for a copy of volumes that these instances write to meanwhile.
-# The second argument says that QEMU may not copy: what it reads is in the clear.
-Moments = Callable[[Collection[str], bool], Moment]
 # What lets a running instance's guest go over to the copy of a volume.
 Mirrors = Callable[[str], Mirror]
 # The host that a pool lies on.
@@ -75,6 +72,7 @@ class VolumeDriver:
         self._mirrors = mirrors
         self._backends: dict[Pool, Backend] = {}
         self.keys = Keys(settings, host)
+        self._offers = Offers(settings.cloud, self.keys, self._moments)
         self.backups = Backups(host)
 
     def apply(self, step: Step, progress: Progress) -> None:
@@ -190,36 +188,21 @@ class VolumeDriver:
         contents = self.backend(pool).look(look)
         if not pool.host or not contents.volumes:
             return contents
-        targets = self._targets(pool)
-        found = look.once((targets.host, Targets), targets.known)
-        here = source_address(pool)
-
-        def offered(fact: VolumeFact) -> bool:
-            target = found.get(targets.name(fact.id))
-            return target is not None and target.serves(here, fact.size)
-
-        volumes = [replace(fact, offered=offered(fact)) for fact in contents.volumes]
-        return contents._replace(volumes=volumes)
-
-    def _targets(self, pool: Pool) -> Targets:
-        return Targets(self._settings.cloud, pool, self.backend(pool).host)
+        return self._offers.seen(pool, self.backend(pool).host, contents, look)
 
     def _offer(self, step: steps.OfferVolume) -> None:
-        targets, device = self._targets(step.pool), self.path(step.id, step.pool)
-        secret = self.keys.make(step.id)
-        here = source_address(step.pool)
-        found = targets.export(step.id, device, self.keys.read(secret.name), here)
-        if found is not None and found.device == str(device) and not found.holds(step.size):
-            with self._moments(step.guests, True).still():
-                targets.resize(step.id)
+        backend = self.backend(step.pool)
+        found = self._offers.make(step.id, step.pool, backend)
+        device = str(backend.path(step.id))
+        if found is not None and found.device == device and not found.holds(step.size):
+            self._offers.renew(step.id, step.pool, backend, step.guests)
 
     def _remove(self, step: steps.RemoveVolume, progress: Progress) -> None:
+        backend = self.backend(step.pool)
         if step.pool.host:
-            self._targets(step.pool).withdraw(step.id)
-            if not step.keeps_key:
-                self.keys.remove(step.id)
+            self._offers.withdraw(step.id, step.pool, backend.host, keeps_key=step.keeps_key)
             self._host.remove(self._draft(step.id))
-        self.backend(step.pool).remove(step.id, progress)
+        backend.remove(step.id, progress)
 
     def _create(self, step: steps.CreateVolume, progress: Progress) -> None:
         backend, source = self.backend(step.pool), step.source
@@ -306,13 +289,13 @@ class VolumeDriver:
 
     def _copy(self, step: steps.CopyVolume, progress: Progress) -> None:
         origin, target = self.backend(step.pool), self.backend(step.target)
-        if step.guest and self._mirrors is not None:
-            mirror = self._mirrors(step.guest)
-            if moving.is_there(mirror, step.id, target) or mirror.runs():
-                moving.move(mirror, step, target, progress)
+        if step.disk is not None and self._mirrors is not None:
+            mirror, landing = self._mirrors(step.guest), moving.Landing(step, target, self._offers)
+            if moving.is_there(mirror, step.disk) or mirror.runs():
+                moving.move(mirror, step.disk, landing, progress)
                 return
             # What a killed move left is no copy: its guest went off meanwhile.
-            target.remove(step.id, progress)
+            landing.clear(progress)
         hollow = step.target.driver in THIN
 
         def fill(path: Path, progress: Progress) -> None:

@@ -54,6 +54,13 @@ class FileVolumes:
             self.host.run(["sync", str(new)], timeout=600.0)
         self._publish(new, path, label)
 
+    def reserve(self, volume_id: str, size: int) -> None:
+        """A file of zeroes, for its owner alone."""
+        path = self.path(volume_id)
+        self.host.make_dir(path.parent)
+        self.host.run(["truncate", f"--size={size}", str(path)])
+        self.host.run(["chmod", "0600", str(path)])
+
     def branch(self, volume_id: str, size: int, label: str, source: Source) -> bool:
         """A file shares its blocks by reflink, which a copy tries first."""
         return False

@@ -62,19 +62,14 @@ class LogicalVolumes:
             return
         if found is not None:
             self._lvm.run("lvremove", "--yes", self._path(name))
-        owner = tags.write(tags.Owner(self._cloud, volume_id, label))
-        partial = () if fill is None else (tags.PARTIAL,)
-        self._lvm.run(
-            "lvcreate",
-            *("--yes", "--name", name),
-            *self._room(size),
-            *_each("--addtag", [*owner, *partial]),
-            *self._creation,
-            self._require_group(),
-        )
+        self._make(volume_id, size, label, () if fill is None else (tags.PARTIAL,))
         if fill is not None:
             fill(self.path(volume_id), progress)
             self._finish(name)
+
+    def reserve(self, volume_id: str, size: int) -> None:
+        """Its tags tell whose it is, and no more."""
+        self._make(volume_id, size, "")
 
     def branch(self, volume_id: str, size: int, label: str, source: Source) -> bool:
         """A thin volume with another's or a snapshot's content, at once; False for a thick one."""
@@ -201,6 +196,17 @@ class LogicalVolumes:
         if self._pool.thin_pool:
             return self._lvm.thin_capacity(self._pool.name, self._pool.thin_pool)
         return self._lvm.capacity(self._pool.name)
+
+    def _make(self, volume_id: str, size: int, label: str, more: Sequence[str] = ()) -> None:
+        owner = tags.write(tags.Owner(self._cloud, volume_id, label))
+        self._lvm.run(
+            "lvcreate",
+            *("--yes", "--name", self._name(tags.VOLUME, volume_id)),
+            *self._room(size),
+            *_each("--addtag", [*owner, *more]),
+            *self._creation,
+            self._require_group(),
+        )
 
     def _room(self, size: int) -> tuple[str, ...]:
         if self._pool.thin_pool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from backends.drivers.libvirt.spec import Disk
 from backends.drivers.volumes.pool import Pool
 
 
@@ -115,7 +116,8 @@ class RemoveVolume:
 class CopyVolume:
     """Copy a volume into another pool.
 
-    `guest` is the instance that has it, and goes over to the copy where it runs.
+    `guest` is the instance that has it, and goes over to the copy where it runs: the `disk` that it
+    has then.
     """
 
     id: str
@@ -124,6 +126,7 @@ class CopyVolume:
     size: int
     label: str
     guest: str = ""
+    disk: Disk | None = None
 
     @property
     def text(self) -> str:

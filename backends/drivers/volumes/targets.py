@@ -19,7 +19,10 @@ from backends.hosts import Host
 
 LUN = 1
 _TARGET = re.compile(r"^Target (\d+): (\S+)$", re.MULTILINE)
-_STORE = re.compile(rf"LUN: {LUN}\n(?:.*\n)*? +Size: (\d+) MB(?:.*\n)*? +Backing store path: (\S+)")
+_STORE = re.compile(
+    rf"LUN: {LUN}\n(?:.*\n)*? +Size: (\d+) MB(?:.*\n)*? +Backing store path: (\S+)"
+    r"\n +Backing store flags: ?(.*)"
+)
 _SECTION = re.compile(r"^ {4}(\S.*):$", re.MULTILINE)
 # tgtadm's exit statuses (errno.h of tgt): there is one of the name already, or none.
 _EXISTS = "already exists"
@@ -42,7 +45,8 @@ def source_address(pool: Pool) -> str:
 class Target:
     """A target as tgtd has it: its number, its device, who may log in, and from where.
 
-    `size` in millions of bytes, as tgtd says it: what its device had when it was offered.
+    `size` in millions of bytes, as tgtd says it: what its device had when it was offered. `synced`
+    says that what it has said to have written is on the device.
     """
 
     number: int
@@ -50,10 +54,12 @@ class Target:
     size: int
     users: frozenset[str]
     addresses: frozenset[str]
+    synced: bool = True
 
     def holds(self, size: int) -> bool:
-        """Whether it offers as many bytes as its device has, as far as tgtd's rounding tells."""
-        return abs(self.size * 1_000_000 - size) <= 1_000_000
+        """Whether it offers as many bytes as its device has, as far as tgtd's rounding tells, and
+        keeps what it was given."""
+        return self.synced and abs(self.size * 1_000_000 - size) <= 1_000_000
 
     def serves(self, address: str, size: int) -> bool:
         """Whether who is at this address reaches all of a volume of this size."""
@@ -85,11 +91,13 @@ class Targets:
                 raise
             return {}
 
-    def export(self, volume_id: str, device: Path, secret: str, address: str) -> Target | None:
+    def export(
+        self, volume_id: str, device: Path, secret: str, address: str, *, synced: bool = True
+    ) -> Target | None:
         """Offer a device to whoever knows the volume's secret, at this address alone.
 
         Done again, it puts right what is not. Returns what there was, which may offer less than
-        its device has by now.
+        its device has by now, or not be synced.
         """
         listing, user = self._listing(), account(volume_id, self._pool)
         found = _targets(listing).get(self.name(volume_id))
@@ -98,7 +106,7 @@ class Targets:
         if found is None or found.device != str(device):
             if found is not None and found.device:
                 self._drop_unit(number)
-            self._add_unit(number, str(device))
+            self._add_unit(number, str(device), synced=synced)
         if found is None or user not in found.users:
             self._forget_account(user)
             self._tgt("new", "account", "--user", user, "--password", secret)
@@ -115,8 +123,9 @@ class Targets:
             self._tgt("delete", "target", "--force", "--tid", str(found.number))
         self._forget_account(account(volume_id, self._pool))
 
-    def resize(self, volume_id: str) -> None:
-        """Let the target see that its device grew. Nobody may read or write meanwhile."""
+    def renew(self, volume_id: str) -> None:
+        """Offer its device anew: as large as it is by now, and synced. Nobody may read or write
+        meanwhile."""
         found = self.all().get(self.name(volume_id))
         if found is not None:
             self._drop_unit(found.number)
@@ -141,14 +150,15 @@ class Targets:
                 return number
         raise MachineFailed("pool.target.busy", f"{self.host.name} had no number for a target")
 
-    def _add_unit(self, number: int, device: str) -> None:
+    def _add_unit(self, number: int, device: str, *, synced: bool = True) -> None:
         """What the host has said to have, it has: a write waits until it is on the device.
 
         Else a host that goes down, or a pool that is full, would lose what a guest that goes on
-        takes for written: an initiator does not send it again.
+        takes for written: an initiator does not send it again. What is not `synced` takes zeroes
+        faster by far: tgtd writes them sector by sector.
         """
         unit = ("--tid", str(number), "--lun", str(LUN), "--backing-store", device)
-        self._tgt("new", "logicalunit", *unit, "--bsoflags", "sync")
+        self._tgt("new", "logicalunit", *unit, *(("--bsoflags", "sync") if synced else ()))
 
     def _drop_unit(self, number: int) -> None:
         unit = ("--tid", str(number), "--lun", str(LUN))
@@ -183,6 +193,7 @@ def _target(number: int, text: str) -> Target:
         int(store.group(1)) if store else 0,
         _words(text, "Account information"),
         _words(text, "ACL information"),
+        "sync" in store.group(3).split() if store else True,
     )
 
 

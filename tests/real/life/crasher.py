@@ -52,7 +52,7 @@ _WATCHED: tuple[tuple[Any, str, str, int], ...] = (
     (os, "rename", INSIDE, 1),
     (os, "link", INSIDE, 1),
     (Sandbox, "run", INSIDE, 2),
-    (Mirror, "begin", f"{INSIDE} begin to copy", 2),
+    (Mirror, "begin", f"{INSIDE} begin to copy", 1),
     (Mirror, "go_over", f"{INSIDE} go over to the copy", 1),
     (backends.drivers.qemu_img.transfer, "write_sparsely", INSIDE, 2),
     (backends.drivers.qemu_img.rebase, "follow", INSIDE, 0),
