@@ -18,7 +18,16 @@ from backends.records.identity import Role
 from backends.records.tables import Volume, VolumeBackup, VolumeSnapshot
 from backends.records.unit import Kind, Unit
 from backends.services import quota, storage
-from backends.services.base import Service, check_absent, find, good_name, good_text, is_id, own
+from backends.services.base import (
+    Service,
+    check_absent,
+    find,
+    good_name,
+    good_text,
+    is_id,
+    own,
+    redescribe,
+)
 from backends.services.volume_source import check_made
 
 HOURS = 6 * 3600.0
@@ -134,9 +143,7 @@ class VolumeBackups(Service):
         def act(change: Change) -> VolumeBackup:
             row = find(change.session, VolumeBackup, ref, "backup", self.caller)
             check_absent(row, "backup")
-            row.name = row.name if name is None else good_name(name)
-            if description is not None:
-                row.description = good_text(description, "description")
+            redescribe(row, name, description)
             unit = Unit(Kind.BACKUP, row.id)
             change.about(unit, row.name or row.id)
             change.touch(unit)

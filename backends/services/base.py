@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, TypeVar
 
 from sqlmodel import Session, SQLModel, col, select
@@ -76,6 +76,22 @@ def good_properties(properties: Mapping[str, str] | None) -> dict[str, str]:
         good_text(key, "property's name", longest=255): good_text(value, "property", longest=255)
         for key, value in (properties or {}).items()
     }
+
+
+def redescribe(row: Any, name: str | None, description: str | None) -> None:
+    """Change what a thing is called and said to be; None leaves it. Raises Refused."""
+    row.name = row.name if name is None else good_name(name)
+    if description is not None:
+        row.description = good_text(description, "description")
+
+
+def changed_properties(
+    known: Mapping[str, str], properties: Mapping[str, str] | None, unset: Sequence[str]
+) -> dict[str, str]:
+    """The known ones without those of `unset`, with these. Raises Refused `text.invalid`."""
+    return {key: text for key, text in known.items() if key not in unset} | good_properties(
+        properties
+    )
 
 
 def compose(text: str) -> str:

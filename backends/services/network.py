@@ -23,7 +23,16 @@ from backends.records.network import (
 )
 from backends.records.unit import Kind, Unit
 from backends.services import addresses, quota
-from backends.services.base import Service, check_absent, compose, find, good_name, good_text, own
+from backends.services.base import (
+    Service,
+    check_absent,
+    compose,
+    find,
+    good_name,
+    good_text,
+    own,
+    redescribe,
+)
 from backends.services.dns_name import good_dns_domain
 from backends.services.mtu import good_mtu
 from backends.services.own_port import instances_on
@@ -164,9 +173,7 @@ class Networks(Service):
 
         def act(change: Change) -> Network:
             row = self.require_own(change.session, ref)
-            row.name = row.name if name is None else good_name(name)
-            if description is not None:
-                row.description = good_text(description, "description")
+            redescribe(row, name, description)
             if mtu is not None:
                 row.mtu = good_mtu(change.session, mtu, row.network_type)
             if dns_domain is not None:

@@ -15,7 +15,7 @@ from backends.records.identity import Role
 from backends.records.network import Network, Port
 from backends.records.qos import QosPolicy, QosRule
 from backends.records.unit import Kind, Unit
-from backends.services.base import Service, compose, find, good_name, good_text, is_id
+from backends.services.base import Service, compose, find, good_name, good_text, is_id, redescribe
 
 T = TypeVar("T")
 
@@ -99,9 +99,7 @@ class QosPolicies(Service):
 
         def act(change: Change) -> QosPolicy:
             row = usable(change.session, ref, self)
-            row.name = row.name if name is None else good_name(name)
-            if description is not None:
-                row.description = good_text(description, "description")
+            redescribe(row, name, description)
             if shared is not None:
                 if row.shared and not shared:
                     _check_unused(change.session, row, others=True)

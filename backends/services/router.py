@@ -23,7 +23,15 @@ from backends.records.network import (
 from backends.records.router import FloatingIp, Router
 from backends.records.unit import Kind, Unit
 from backends.services import addresses, quota
-from backends.services.base import Service, check_absent, find, good_name, good_text, own
+from backends.services.base import (
+    Service,
+    check_absent,
+    find,
+    good_name,
+    good_text,
+    own,
+    redescribe,
+)
 from backends.services.network import require_external
 from backends.services.own_port import add_own_port, one_of_each
 from backends.services.port import FixedAddress, fixed_addresses, take_address
@@ -120,9 +128,7 @@ class Routers(Service):
         """
 
         def act(change: Change, row: Router) -> Router:
-            row.name = row.name if name is None else good_name(name)
-            if description is not None:
-                row.description = good_text(description, "description")
+            redescribe(row, name, description)
             if routes is not None:
                 row.routes = _routes(change.session, row, routes)
             if admin_state_up is not None:

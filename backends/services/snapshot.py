@@ -16,12 +16,14 @@ from backends.records.unit import Kind, Unit
 from backends.services import quota, storage
 from backends.services.base import (
     Service,
+    changed_properties,
     check_absent,
     find,
     good_name,
     good_properties,
     good_text,
     own,
+    redescribe,
 )
 
 HOURS = 6 * 3600.0
@@ -124,11 +126,8 @@ class Snapshots(Service):
         def act(change: Change) -> VolumeSnapshot:
             row = find(change.session, VolumeSnapshot, ref, "snapshot", self.caller)
             check_absent(row, "snapshot")
-            row.name = row.name if name is None else good_name(name)
-            if description is not None:
-                row.description = good_text(description, "description")
-            kept = {key: text for key, text in row.properties.items() if key not in unset}
-            row.properties = kept | good_properties(properties)
+            redescribe(row, name, description)
+            row.properties = changed_properties(row.properties, properties, unset)
             unit = Unit(Kind.SNAPSHOT, row.id)
             change.about(unit, row.name or row.id)
             change.touch(unit)

@@ -16,7 +16,7 @@ from backends.records.subnet_pool import SubnetPool
 from backends.records.unit import Kind, Unit
 from backends.services import quota, ranges
 from backends.services.addresses import IPNetwork, parse_network
-from backends.services.base import Service, compose, find, good_name, good_text
+from backends.services.base import Service, compose, find, good_name, good_text, redescribe
 
 # Neutron's: the shortest and the longest range that a pool gives unless it says otherwise.
 _LENGTHS = {4: (8, 32), 6: (64, 128)}
@@ -120,9 +120,7 @@ class SubnetPools(Service):
         def act(change: Change) -> SubnetPool:
             session = change.session
             row = find(session, SubnetPool, ref, "subnet_pool", self.caller)
-            row.name = row.name if name is None else good_name(name)
-            if description is not None:
-                row.description = good_text(description, "description")
+            redescribe(row, name, description)
             if prefixes is not None:
                 _give_prefixes(session, row, prefixes)
             for field, length in lengths.items():

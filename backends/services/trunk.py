@@ -14,7 +14,15 @@ from backends.records.identity import Role
 from backends.records.network import OWNER_INSTANCE, OWNER_SUBPORT, Port
 from backends.records.trunk import Subport, Trunk
 from backends.records.unit import Kind, Unit
-from backends.services.base import Service, check_absent, find, good_name, good_text, own
+from backends.services.base import (
+    Service,
+    check_absent,
+    find,
+    good_name,
+    good_text,
+    own,
+    redescribe,
+)
 
 T = TypeVar("T")
 _VLANS = range(1, 4095)
@@ -97,9 +105,7 @@ class Trunks(Service):
 
         def act(change: Change) -> Trunk:
             row = find(change.session, Trunk, ref, "trunk", self.caller)
-            row.name = row.name if name is None else good_name(name)
-            if description is not None:
-                row.description = good_text(description, "description")
+            redescribe(row, name, description)
             if admin_state_up is not None:
                 row.admin_state_up = admin_state_up
             return self._touch(change, row, change.session.get_one(Port, row.port_id))

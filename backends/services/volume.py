@@ -21,7 +21,16 @@ from backends.records.unit import Kind, Unit
 from backends.records.volume import Volume
 from backends.services import moving, quota, storage
 from backends.services.attachment import Attaching
-from backends.services.base import check_absent, find, good_name, good_properties, good_text, own
+from backends.services.base import (
+    changed_properties,
+    check_absent,
+    find,
+    good_name,
+    good_properties,
+    good_text,
+    own,
+    redescribe,
+)
 from backends.services.volume_source import Origin, origin_of
 from backends.services.volume_type import is_multiattach, pool_of_type, require_type
 
@@ -153,11 +162,8 @@ class Volumes(Attaching):
         def act(change: Change) -> Volume:
             row = find(change.session, Volume, ref, "volume", self.caller)
             check_absent(row, "volume")
-            row.name = row.name if name is None else good_name(name)
-            if description is not None:
-                row.description = good_text(description, "description")
-            kept = {key: text for key, text in row.properties.items() if key not in unset}
-            row.properties = kept | good_properties(properties)
+            redescribe(row, name, description)
+            row.properties = changed_properties(row.properties, properties, unset)
             row.bootable = row.bootable if bootable is None else bootable
             if read_only is not None and read_only != row.read_only:
                 storage.check_free(change.session, row, "let it be written to, or not")

@@ -14,7 +14,7 @@ from backends.records.identity import Role
 from backends.records.tables import GroupSnapshot, Volume, VolumeGroup, VolumeSnapshot
 from backends.records.unit import Kind, Unit
 from backends.services import quota, storage
-from backends.services.base import Service, find, good_name, good_text, own
+from backends.services.base import Service, find, good_name, good_text, own, redescribe
 
 HOURS = 6 * 3600.0
 
@@ -80,9 +80,7 @@ class VolumeGroups(Service):
 
         def act(change: Change) -> VolumeGroup:
             row = find(change.session, VolumeGroup, ref, "volume_group", self.caller)
-            row.name = row.name if name is None else good_name(name)
-            if description is not None:
-                row.description = good_text(description, "description")
+            redescribe(row, name, description)
             return row
 
         return self.context.perform("volume.group.set", act)

@@ -6,9 +6,9 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from console.actions import REGISTRY, Action
-from console.screens.panel import Panel
+from console.screens.lines_panel import LinesPanel
 from console.widgets import words
-from console.widgets.lines import Lines, TextLine, plain_line
+from console.widgets.lines import TextLine, plain_line
 
 if TYPE_CHECKING:
     from backends.cloud import Cloud
@@ -19,17 +19,12 @@ _TONES = {"image": "strong", "lost": "bad", "snapshot": "dim"}
 _BRANCHES = {"": "", "├─ ": "│  ", "└─ ": "   "}
 
 
-class ChainTree(Panel):
+class ChainTree(LinesPanel):
     """What stands on what, with what it takes on disk."""
 
     slug = "chains"
     heading = "Chains"
     topics = frozenset({"records", "domains"})
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.text = Lines()
-        self._filter = ""
 
     @classmethod
     def actions(cls) -> tuple[Action, ...]:
@@ -46,10 +41,6 @@ class ChainTree(Panel):
         """How many lines."""
         return f"{len(self.text.lines):,} lines"
 
-    def compose(self) -> Any:
-        """Only the lines."""
-        yield self.text
-
     def load(self, cloud: Cloud) -> Any:
         """The tree, read from the disks themselves."""
         return cloud.chains.tree(all_projects=self.desk.everyone)
@@ -57,18 +48,6 @@ class ChainTree(Panel):
     def show(self, found: Any) -> None:
         """Draw it."""
         self.text.update(list(drawn(found)) or [plain_line(" no images here", "dim")])
-
-    def filter(self, text: str) -> None:
-        """Show where it matches."""
-        self._filter = text
-        hits = self.text.find(text)
-        if text:
-            self.desk.say(f"{hits} lines match", "" if hits else "warn")
-
-    @property
-    def filtered(self) -> str:
-        """What is looked for."""
-        return self._filter
 
 
 def drawn(roots: Sequence[Link]) -> Iterator[TextLine]:

@@ -7,13 +7,12 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from rich.cells import cell_len
-from textual.app import ComposeResult
 
 from console.actions import REGISTRY, Action
-from console.screens.panel import Panel
+from console.screens.lines_panel import LinesPanel
 from console.widgets import words
 from console.widgets.cells import fit
-from console.widgets.lines import Lines, TextLine, plain_line
+from console.widgets.lines import TextLine, plain_line
 
 if TYPE_CHECKING:
     from sqlmodel import SQLModel
@@ -31,7 +30,7 @@ _LABEL, _WIDEST = 18, 36
 _SECRET = re.compile("password|key_hash")
 
 
-class TextPanel(Panel):
+class TextPanel(LinesPanel):
     """Text about one thing."""
 
     heading = "Text"
@@ -42,8 +41,6 @@ class TextPanel(Panel):
         self.noun = noun
         self.id_ = id_
         self.name_ = name
-        self.text = Lines()
-        self._filter = ""
 
     @property
     def crumb(self) -> str:
@@ -61,10 +58,6 @@ class TextPanel(Panel):
         """It is described already."""
         return tuple(REGISTRY[name] for name in ("view.refresh", "view.copy"))
 
-    def compose(self) -> ComposeResult:
-        """Only the text."""
-        yield self.text
-
     def ids(self) -> list[str]:
         """The one thing."""
         return [self.id_]
@@ -72,18 +65,6 @@ class TextPanel(Panel):
     def show(self, found: Any) -> None:
         """Show the lines."""
         self.text.update(found)
-
-    def filter(self, text: str) -> None:
-        """Show where it matches."""
-        self._filter = text
-        hits = self.text.find(text)
-        if text:
-            self.desk.say(f"{hits} lines match", "" if hits else "warn")
-
-    @property
-    def filtered(self) -> str:
-        """What is looked for."""
-        return self._filter
 
 
 class Describe(TextPanel):

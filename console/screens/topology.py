@@ -15,6 +15,7 @@ from backends.inspect import rates
 from backends.inspect.topology import INSTANCE, NETWORK, ROUTER, Node, Topology
 from backends.settings import router_namespace
 from console.beside import beside
+from console.screens.lines_panel import LinesPanel
 from console.screens.panel import Panel
 from console.widgets.lines import Lines, TextLine, plain_line
 from console.widgets.rails import FLOWS, draw
@@ -33,7 +34,7 @@ _WIDE = 140
 _REST = 0.2
 
 
-class TopologyPanel(Panel):
+class TopologyPanel(LinesPanel):
     """Networks and routers as rails, instances on them. Enter opens, or unfolds."""
 
     DEFAULT_CSS = """
@@ -58,8 +59,7 @@ class TopologyPanel(Panel):
             self.lines = lines
 
     def __init__(self) -> None:
-        super().__init__()
-        self.text = Lines(cursor=True)
+        super().__init__(cursor=True)
         self.aside = Lines()
         self.aside.can_focus = False
         self.aside.add_class("aside")
@@ -69,7 +69,6 @@ class TopologyPanel(Panel):
         self._projects: dict[str, str] = {}
         self._zoom = ""
         self._unfolded: set[str] = set()
-        self._filter = ""
         self._before = rates.Counters()
         self._rates: dict[str, tuple[float, float]] = {}
         self._counting = False
@@ -176,18 +175,6 @@ class TopologyPanel(Panel):
         if self._zoom:
             said.append(f"project {self._projects.get(self._zoom, self._zoom)}")
         return " · ".join(said)
-
-    def filter(self, text: str) -> None:
-        """Show where it matches."""
-        self._filter = text
-        hits = self.text.find(text)
-        if text:
-            self.desk.say(f"{hits} lines match", "" if hits else "warn")
-
-    @property
-    def filtered(self) -> str:
-        """What is looked for."""
-        return self._filter
 
     def on_lines_opened(self, message: Lines.Opened) -> None:
         """Enter describes what the line is; a fold is turned."""

@@ -38,7 +38,7 @@ def commit(folders: InstanceFolders, images: Images, step: CommitDisk, progress:
         convert.check(done, "commit")
         return step.image_format
 
-    images.commit(step.image_id, write, lambda share: progress(0.7 + share * 0.3))
+    images.replace(step.image_id, write, lambda share: progress(0.7 + share * 0.3))
 
 
 def empty(folders: InstanceFolders, step: EmptyDisk) -> None:

@@ -90,31 +90,16 @@ class Images:
 
     def convert(self, step: ConvertImage, progress: Progress) -> None:
         """Write it anew, then put that in its place. Killed in between, it is found to be done."""
-        path, partial = self._path(step.id), self._partial(step.id)
+        path = self._path(step.id)
         if self._is(path, step.to):
-            sums = hash_file(path, progress)
-        else:
-            self._host.remove(partial)
-            try:
-                os.close(os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
-                convert(path, step.format, partial, step.to, _part(progress, 0.0, 0.6))
-                probe.inspect(partial, step.to)
-                sums = hash_file(partial, _part(progress, 0.6, 1.0))
-                owner.close(partial)
-                _sync_file(partial)
-                # Other images may share it, and a try that died may have left it lent.
-                owner.close(path)
-                partial.rename(path)
-                _sync(self._settings.images)
-            except OSError as error:
-                raise disk_error(error, partial) from error
-            finally:
-                self._host.remove(partial)
-        try:
-            self._describe(step.id, sums, probe.inspect(path, step.to))
-        except MachineFailed as error:
-            text = "the file is converted by now: `drift repair` goes on with it"
-            raise HalfDone(error.code, f"{error.message}; {text}") from error
+            self.describe_again(step.id, step.to, progress)
+            return
+
+        def write(partial: Path) -> str:
+            convert(path, step.format, partial, step.to, _part(progress, 0.0, 0.6))
+            return step.to
+
+        self.replace(step.id, write, _part(progress, 0.6, 1.0))
 
     def verify(self, step: VerifyImage, progress: Progress) -> None:
         """Raises MachineFailed `image.damaged`, `image.missing`."""
@@ -142,8 +127,11 @@ class Images:
         with contextlib.suppress(FileNotFoundError):
             owner.close(self._path(image_id))
 
-    def commit(self, image_id: str, write: Callable[[Path], str], progress: Progress) -> None:
-        """Put what `write` makes of an empty file, and says the format of, in the image's place."""
+    def replace(self, image_id: str, write: Callable[[Path], str], progress: Progress) -> None:
+        """Put what `write` makes of an empty file, and says the format of, in the image's place.
+
+        Raises HalfDone where that is done and not described.
+        """
         path, partial = self._path(image_id), self._partial(image_id)
         self._host.make_dir(self._settings.images)
         self._host.remove(partial)
@@ -154,6 +142,8 @@ class Images:
             sums = hash_file(partial, progress)
             owner.close(partial)
             _sync_file(partial)
+            # Other images may share it, and a try that died may have left it lent.
+            owner.close(path)
             # Between the two the description is of the file before: done again, it is right again.
             partial.rename(path)
             _sync(self._settings.images)
@@ -161,7 +151,11 @@ class Images:
             raise disk_error(error, partial) from error
         finally:
             self._host.remove(partial)
-        self._describe(image_id, sums, found)
+        try:
+            self._describe(image_id, sums, found)
+        except MachineFailed as error:
+            text = "the file is the new one by now: `drift repair` goes on with it"
+            raise HalfDone(error.code, f"{error.message}; {text}") from error
 
     def describe_again(self, image_id: str, claimed: str, progress: Progress) -> None:
         """Say of its file what it now is. Raises MachineFailed `image.missing`."""
