@@ -62,7 +62,7 @@ class MoveForm(ManyForm):
     does = "Move"
     # There is no place to suggest: enter opens the list.
     AUTO_FOCUS = "Select"
-    fields = (Choice("to", "To"),)
+    fields = (Choice("to", "To", hint="a type or a pool"),)
 
     def load(self) -> dict[str, Loaded]:
         from backends.services.volume_type import pool_of_type
