@@ -49,8 +49,7 @@ def back(
     def revert(session: Session) -> None:
         try:
             mirror = context.machine.libvirt.mirror(guest_id)
-            # A copy that has not ended yet may be the volume by then.
-            stays = mirror.place(volume_id) != place and not mirror.is_at_work(volume_id)
+            stays = mirror.place(volume_id) != place and not mirror.goes_over(volume_id)
         except QuarterdeckError:
             # Nobody knows where the guest is: the next converge that does ends the move.
             return

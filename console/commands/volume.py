@@ -205,7 +205,7 @@ COMMANDS = (
         "volume unset --property owner volume1", writes=True,
     ),
     Command(
-        "volume migrate", migrate, "Move a volume to another pool, if of files also in use.",
+        "volume migrate", migrate, "Move a volume to another pool; a guest that has it goes on.",
         (name("VOLUME"), arg("--host", required=True, metavar="POOL", help="the pool")),
         "volume migrate --host fast volume1", writes=True,
     ),

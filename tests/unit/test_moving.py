@@ -33,15 +33,15 @@ STEP = CopyVolume(ID, Pool(), Pool("shed"), 4096, '{"volume": {}}', GUEST)
 class Paper:
     """A guest that goes over, or ends early, `over` or not.
 
-    `doubtful` is one that is not found, `stuck` one whose copy does not end.
+    `doubtful` is one that is not found, `bound` one that was told to go over.
     """
 
     def __init__(
         self, place: str, *, at_work: bool = False, fails: bool = False, over: bool = True,
-        doubtful: bool = False, stuck: bool = False,
+        doubtful: bool = False, bound: bool = False,
     ) -> None:  # fmt: skip
         self._place, self._at_work = place, at_work
-        self._fails, self._over, self._doubtful, self._stuck = fails, over, doubtful, stuck
+        self._fails, self._over, self._doubtful, self._bound = fails, over, doubtful, bound
         self.done: list[str] = []
 
     def runs(self) -> bool:
@@ -53,7 +53,10 @@ class Paper:
         return self._place
 
     def is_at_work(self, serial: str) -> bool:
-        return self._at_work or (self._stuck and bool(self.done))
+        return self._at_work
+
+    def goes_over(self, serial: str) -> bool:
+        return self._bound
 
     def begin(self, disk: Disk) -> None:
         assert Path(disk.path).stat().st_size == STEP.size
@@ -112,9 +115,9 @@ def test_one_that_has_gone_over_is_only_labelled(shed: FileVolumes) -> None:
         (Paper("/old", fails=True, over=False), False),
         (Paper("/old", fails=True), True),
         (Paper("/old", fails=True, over=False, doubtful=True), True),
-        (Paper("/old", fails=True, over=False, stuck=True), True),
+        (Paper("/old", fails=True, over=False, bound=True), True),
     ],
-    ids=["it stayed", "it went over", "nobody knows", "it has not ended"],
+    ids=["it stayed", "it went over", "nobody knows", "it is about to go over"],
 )
 def test_the_copy_goes_only_where_its_guest_is_known_to_have_stayed(
     shed: FileVolumes, guest: Paper, left: bool

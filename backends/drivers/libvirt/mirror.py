@@ -27,7 +27,7 @@ T = TypeVar("T")
 _POLL = 0.1
 # Seconds within which a copy has caught up with a guest that is held still, and has ended.
 _CATCH_UP = 10.0
-_END = 30.0
+_END = 10.0
 
 
 class Mirror:
@@ -53,17 +53,17 @@ class Mirror:
 
     def place(self, serial: str) -> str | None:
         """The path that the disk has now; of a guest that is off, the one that it starts with."""
-
-        def work(connection: libvirt.virConnect) -> str | None:
-            domain = ownership.find_own(connection, self._id, self._cloud)
-            found = None if domain is None else xml.attached(domain.XMLDesc(), serial)
-            return found.place if found else None
-
-        return self._connection.call(work)
+        found = self._attached(serial)
+        return found.place if found else None
 
     def is_at_work(self, serial: str) -> bool:
         """Whether a copy goes on that somebody began."""
         return self._on(lambda domain: _share(domain, serial) is not None)
+
+    def goes_over(self, serial: str) -> bool:
+        """Whether the guest was told to go over to the copy, and is about to."""
+        found = self._attached(serial)
+        return found is not None and found.goes_over
 
     def begin(self, disk: Disk) -> None:
         """Begin to copy the disk of this serial to this one, which is there and as large."""
@@ -139,8 +139,16 @@ class Mirror:
             while self.is_at_work(serial) and time.monotonic() < end:
                 time.sleep(_POLL)
         with contextlib.suppress(MachineFailed):
-            if not self._on(lambda domain: _find(domain, serial)).is_target:
+            found = self._attached(serial)
+            if found is not None and not found.is_target and not found.goes_over:
                 self._disks.take_key_back(serial)
+
+    def _attached(self, serial: str) -> xml.Attached | None:
+        def work(connection: libvirt.virConnect) -> xml.Attached | None:
+            domain = ownership.find_own(connection, self._id, self._cloud)
+            return None if domain is None else xml.attached(domain.XMLDesc(), serial)
+
+        return self._connection.call(work)
 
     def _on(self, work: Callable[[libvirt.virDomain], T]) -> T:
         return self._connection.call(

@@ -62,13 +62,14 @@ class Attached(NamedTuple):
     """A disk of a domain: `target` (`vdb`) is its name there, `place` the path of its `Disk`.
 
     `is_target`: it is that of a storage host. `copied`: all of it is in the copy that is made of
-    it, too.
+    it, too; `goes_over`: it was told to become that.
     """
 
     target: str
     place: str
     is_target: bool
     copied: bool
+    goes_over: bool
 
 
 def domain_xml(spec: DomainSpec, known: Metadata | None = None) -> str:
@@ -169,6 +170,7 @@ def attached(xml: str, serial: str) -> Attached | None:
         place=source.get("file") or source.get("dev") or name,
         is_target=bool(name),
         copied=mirror.get("job") == "copy" and mirror.get("ready") == "yes",
+        goes_over=mirror.get("ready") == "pivot",
     )
 
 

@@ -79,6 +79,10 @@ class Mirror(Protocol):
         """Whether a copy goes on that somebody began."""
         ...
 
+    def goes_over(self, serial: str) -> bool:
+        """Whether the guest was told to go over to the copy, and is about to."""
+        ...
+
     def begin(self, disk: Disk) -> None:
         """Begin to copy the disk of this serial to this one, which is there and as large."""
         ...

@@ -69,9 +69,9 @@ def move(mirror: Mirror, disk: Disk, landing: Landing, progress: Progress) -> No
             mirror.finish(disk, progress, partial(landing.harden, mirror))
         except BaseException:
             mirror.abort(disk.serial)
-            # Not where libvirt does not answer, or the copy has not ended: it may have gone over.
+            # Not where libvirt does not answer, or the guest is about to go over.
             place = mirror.place(disk.serial)
-            if place not in (None, disk.path) and not mirror.is_at_work(disk.serial):
+            if place not in (None, disk.path) and not mirror.goes_over(disk.serial):
                 # What is out of reach goes at a later converge.
                 with suppress(QuarterdeckError):
                     landing.clear(lambda share: None)
