@@ -23,14 +23,10 @@ def check_live(session: Session, row: Volume, guests: Sequence[Instance]) -> Non
     mine = select(Attachment).where(Attachment.volume_id == row.id)
     if len(guests) > 1 or session.exec(mine.where(col(Attachment.absent))).first() is not None:
         storage.check_free(session, row, "move it")
-    reason = ""
     if row.key_id:
+        text = f"volume {row.name or row.id} cannot move while {guests[0].name} has it"
         reason = "it is encrypted, and QEMU would copy it in the clear"
-    elif session.exec(mine.where(col(Attachment.read_only))).first() is not None:
-        reason = "its guest may only read it, and QEMU could not write the copy either"
-    if reason:
-        text = f"volume {row.name or row.id} cannot move while {guests[0].name} has it: {reason}"
-        raise Refused("volume.move.live", f"{text}; detach it first")
+        raise Refused("volume.move.live", f"{text}: {reason}; detach it first")
 
 
 def keeps_holes(origin: StoragePool, target: StoragePool) -> bool:
