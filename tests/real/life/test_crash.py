@@ -70,13 +70,13 @@ class Crashes:
             raise AssertionError(f"{where}: {error}") from error
 
 
-def crasher(lab: Lab, *arguments: str) -> subprocess.CompletedProcess[str]:
+def crasher(lab: Lab, *arguments: str, patience: float = 120) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, "-m", "tests.real.life.crasher", lab.name, *arguments],
         cwd=_ROOT,
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=patience,
         check=False,
     )
 

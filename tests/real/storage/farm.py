@@ -37,14 +37,14 @@ class Farm:
 
     def pools(self, cloud: Cloud) -> None:
         """Tell a cloud of both."""
-        host_key = key_text(scan(self.node.address))
         for name, driver, place in ((THICK, "lvm", GROUP), (THIN, "lvm-thin", f"{GROUP}/pool")):
-            cloud.pools.create(
-                NewPool(
-                    name, driver, place, HOST, self.node.address, "root", str(self.node.key),
-                    host_key,
-                )
-            )  # fmt: skip
+            self.pool(cloud, name, driver, place)
+
+    def pool(self, cloud: Cloud, name: str, driver: str, place: str) -> None:
+        """Tell a cloud of one."""
+        host_key, key = key_text(scan(self.node.address)), str(self.node.key)
+        new = NewPool(name, driver, place, HOST, self.node.address, "root", key, host_key)
+        cloud.pools.create(new)
 
     def things(self, lab: Lab) -> list[str]:
         """What the node has of a cloud: volumes, targets, accounts, sessions."""
