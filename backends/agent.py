@@ -13,7 +13,7 @@ from backends.events import Events, Happening
 
 Report = Callable[[str], None]
 
-# Seconds between looks at what tells nothing by itself: dnsmasq's processes, namespaces, files.
+# Seconds between looks at what tells nothing by itself: files, addresses and routes in namespaces.
 SWEEP = 10.0
 # Seconds to wait after a repair that failed: doubled each time, up to the second number.
 _BACK_OFF, _BACK_OFF_MOST = 2.0, 300.0

@@ -1,4 +1,7 @@
-"""Tells at once that a namespace of the cloud went, or a daemon: inotify(7), pidfd_open(2)."""
+"""Tells at once what happens to the cloud's namespaces: one went, a daemon in one, or its rules.
+
+By inotify(7), pidfd_open(2) and netlink(7).
+"""
 
 from __future__ import annotations
 
@@ -9,6 +12,7 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 
 from backends.drivers.namespaces.driver import NAMES, is_ours
+from backends.drivers.nftables.watch import Tables
 from backends.settings import Settings
 
 # Seconds between looks at `stop` and `changed`.
@@ -26,7 +30,7 @@ def watch(
 ) -> None:
     """Call back until `stop` is set. Blocks: give it a thread of its own.
 
-    `changed` says that daemons may have been started since: their pids are read again.
+    `changed` says that there may be more of them since: labels and pids are read again.
     """
     from inotify_simple import INotify, flags
 
@@ -35,22 +39,31 @@ def watch(
         with suppress(OSError):
             inotify.add_watch(os.fspath(NAMES), flags.DELETE)
         selector.register(inotify, selectors.EVENT_READ)
-        daemons = _Daemons(settings, selector)
+        daemons, tables = _Daemons(settings, selector), Tables(settings, selector)
         try:
             changed.set()
             while not stop.is_set():
                 if changed.is_set():
                     changed.clear()
                     daemons.find()
-                ready = [key for key, _ in selector.select(_PULSE)]
-                ended = [key for key in ready if key.fileobj is not inotify]
-                for key in ended:
-                    daemons.end(key)
-                gone = [each.name for each in inotify.read(timeout=0)] if ready else []
-                if ended or any(_is_own(name, settings) for name in gone):
+                    tables.find()
+                news = False
+                for key, _ in selector.select(_PULSE):
+                    if key.data is None:
+                        gone = [each.name for each in inotify.read(timeout=0)]
+                        for name in gone:
+                            tables.end(name)
+                        news = news or any(_is_own(name, settings) for name in gone)
+                    elif isinstance(key.data, str):
+                        news = tables.hear(key) or news
+                    else:
+                        daemons.end(key)
+                        news = True
+                if news:
                     callback()
         finally:
             daemons.close()
+            tables.close()
 
 
 def _is_own(namespace: str, settings: Settings) -> bool:

@@ -27,7 +27,7 @@ from backends.lab.image import LabImage
 from backends.records.network import OWNER_DHCP
 from backends.services.network import NewSubnet
 from backends.services.port import PortView
-from backends.settings import dhcp_namespace
+from backends.settings import dhcp_namespace, router_namespace
 from tests.real.firewall.station import inside, namespace_name
 from tests.real.lab import Lab, eventually, run
 from tests.real.outage.beat import Beat, Calls
@@ -118,6 +118,8 @@ def watched(daemons: None) -> Iterator[Watched]:
         lab.start()
         lab.cloud.networks.create("net")
         lab.cloud.networks.create_subnet(NewSubnet("net", "10.77.50.0/24", name="net"))
+        lab.cloud.routers.create("gate")
+        lab.cloud.routers.add_subnet("gate", "net")
         found = Watched(lab, switch, _guest(lab.cloud, ends), _guest(lab.cloud, ends))
         with _agent(found):
             eventually(lambda: found.one.pings(found.two.v4), "the network")
@@ -168,6 +170,11 @@ def _delete_namespace(watched: Watched) -> None:
     run("ip", "netns", "delete", dhcp_namespace(_network(watched)))
 
 
+def _flush_rules(watched: Watched) -> None:
+    home = router_namespace(watched.cloud.routers.show("gate").router.id)
+    run("ip", "netns", "exec", home, "nft", "flush", "ruleset")
+
+
 @pytest.mark.parametrize(
     "break_",
     [
@@ -179,6 +186,7 @@ def _delete_namespace(watched: Watched) -> None:
         _lose_database,
         _kill_dnsmasq,
         _delete_namespace,
+        _flush_rules,
     ],
     ids=lambda each: each.__name__.strip("_"),
 )
