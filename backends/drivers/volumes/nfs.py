@@ -63,6 +63,8 @@ class NfsVolumes(FileVolumes):
         Raises MachineFailed `pool.nfs.missing`, `pool.nfs.kernel`, `pool.unreachable`,
         `pool.unmounted`, `pool.squashed`.
         """
+        self._check_client()
+        self._reach()
         if self._source() != self._export:
             self._mount()
         self._claim()
@@ -82,8 +84,6 @@ class NfsVolumes(FileVolumes):
             self._here.run(["rmdir", str(each)], check=False)
 
     def _mount(self) -> None:
-        self._check_client()
-        self._reach()
         if (other := self._source()) is not None:
             text = f"{other} is mounted at {self._top}; unmount it"
             raise MachineFailed("pool.unmounted", text)
