@@ -99,7 +99,7 @@ class Converger:
             with self.store.read() as session:
                 records = snapshot.read(session, self.settings.host, [unit])
             # Nothing can have an id that was not there a moment ago; its step finds out if so.
-            unseen = fresh and not number and unit.kind is Kind.VOLUME
+            unseen = fresh and number == 0
             facts = Facts() if unseen else self._facts(records, [unit])
             planned = plan_unit(unit, records, facts, self.settings)
             if planned is None:
