@@ -50,6 +50,10 @@ def test_one_that_is_cancelled_stays_where_it_was(move: Move) -> None:
         with pytest.raises(Refused) as error:
             other.volumes.extend(NOMAD, 2)
         assert error.value.code == "volume.busy"
+        for verb in (other.instances.stop, other.instances.delete):
+            with pytest.raises(Refused) as error:
+                verb(GUEST)
+            assert error.value.code == "volume.moving"
         other.operations.cancel(operation)
     assert isinstance(ended[0], Cancelled)
     assert other.operations.show(operation)[0].outcome is Outcome.CANCELLED
