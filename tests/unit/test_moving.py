@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -18,7 +19,7 @@ from backends.drivers.volumes.offers import Offers
 from backends.drivers.volumes.pool import Pool
 from backends.drivers.volumes.quiet import Quiet
 from backends.drivers.volumes.steps import CopyVolume
-from backends.errors import Cancelled, MachineFailed
+from backends.errors import Cancelled, HalfDone, MachineFailed
 from backends.hosts import LocalHost
 from backends.plan.converge import plan
 from backends.records.instance import Power
@@ -77,6 +78,16 @@ class Paper:
         self.done.append("abort")
 
 
+class PaperOffers(Offers):
+    """A target that is as it should be."""
+
+    def __init__(self) -> None:
+        super().__init__("t", Keys(SETTINGS, LocalHost()), lambda guests, halts: Quiet())
+
+    def make(self, *args: object, **options: object) -> None:
+        """It was there."""
+
+
 @pytest.fixture
 def shed(tmp_path: Path) -> FileVolumes:
     return FileVolumes(tmp_path / "shed", LocalHost(), "shed")
@@ -84,8 +95,7 @@ def shed(tmp_path: Path) -> FileVolumes:
 
 def move(guest: Paper, shed: FileVolumes) -> None:
     disk = Disk(str(shed.path(ID)), "raw", "vdb", ID)
-    offers = Offers("t", Keys(SETTINGS, shed.host), lambda guests, halts: Quiet())
-    moving.move(guest, disk, Landing(STEP, shed, offers), lambda share: None)
+    moving.move(guest, disk, Landing(STEP, shed, PaperOffers()), lambda share: None)
 
 
 @pytest.mark.parametrize(
@@ -126,6 +136,18 @@ def test_the_copy_goes_only_where_its_guest_is_known_to_have_stayed(
         move(guest, shed)
     assert guest.done == ["begin", "finish", "abort"]
     assert shed.path(ID).exists() is left
+
+
+def test_a_copy_is_not_ended_while_its_storage_host_is_away(shed: FileVolumes) -> None:
+    """Port 1 of this machine takes no connection."""
+    away = Pool("away", "lvm", "vg", "barn", "127.0.0.1", portal="127.0.0.1:1")
+    guest = Paper("/old", at_work=True, fails=True, over=False)
+    disk = Disk("iqn", "raw", "vdb", ID)
+    landing = Landing(replace(STEP, target=away), shed, PaperOffers())
+    with pytest.raises(HalfDone) as error:
+        moving.move(guest, disk, landing, lambda share: None)
+    assert error.value.code == "volume.move.away"
+    assert guest.done == ["finish"]
 
 
 def test_an_instance_is_left_alone_while_a_volume_of_it_moves() -> None:

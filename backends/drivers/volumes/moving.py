@@ -15,7 +15,8 @@ from backends.drivers.step import Progress
 from backends.drivers.volumes.backend import Backend, Mirror
 from backends.drivers.volumes.offers import Offers
 from backends.drivers.volumes.steps import CopyVolume
-from backends.errors import QuarterdeckError
+from backends.drivers.volumes.targets import answers
+from backends.errors import HalfDone, QuarterdeckError
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +41,16 @@ class Landing:
         if self.step.target.host:
             self.offers.make(self.step.id, self.step.target, self.target, synced=False)
 
+    def check_answers(self, cause: BaseException) -> None:
+        """Whether a copy can be ended. Raises HalfDone where its storage host does not answer.
+
+        QEMU flushes what it closes, and its guest would stand still until the host is back.
+        """
+        pool = self.step.target
+        if pool.host and not answers(pool):
+            text = f"the copy cannot be ended while {pool.host} does not answer; it goes on then"
+            raise HalfDone("volume.move.away", f"{text}, and `drift repair` ends it") from cause
+
     def harden(self, mirror: Mirror) -> None:
         """What was copied is on the disk of a storage host, and so is all that is written next."""
         step, pool = self.step, self.step.target
@@ -58,7 +69,7 @@ def move(mirror: Mirror, disk: Disk, landing: Landing, progress: Progress) -> No
     """Copy it and let its guest go over; what another try began is gone on with.
 
     If anything ends it before, the guest is where it was, and nothing is left of the copy. Raises
-    MachineFailed `volume.move.cut`, what `progress` raises.
+    MachineFailed `volume.move.cut`, HalfDone `volume.move.away`, what `progress` raises.
     """
     if not is_there(mirror, disk):
         try:
@@ -67,7 +78,9 @@ def move(mirror: Mirror, disk: Disk, landing: Landing, progress: Progress) -> No
                 landing.make()
                 mirror.begin(disk)
             mirror.finish(disk, progress, partial(landing.harden, mirror))
-        except BaseException:
+        except BaseException as error:
+            if mirror.is_at_work(disk.serial):
+                landing.check_answers(error)
             mirror.abort(disk.serial)
             # Not where libvirt does not answer, or the guest is about to go over.
             place = mirror.place(disk.serial)

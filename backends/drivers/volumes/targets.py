@@ -27,6 +27,7 @@ _SECTION = re.compile(r"^ {4}(\S.*):$", re.MULTILINE)
 # tgtadm's exit statuses (errno.h of tgt): there is one of the name already, or none.
 _EXISTS = "already exists"
 _TRIES = 5
+_KNOCK = 3.0
 
 
 def source_address(pool: Pool) -> str:
@@ -39,6 +40,15 @@ def source_address(pool: Pool) -> str:
             return str(probe.getsockname()[0])
     except OSError as error:
         raise MachineFailed("pool.unreachable", f"{host}: {error.strerror or error}") from None
+
+
+def answers(pool: Pool) -> bool:
+    """Whether somebody takes connections where a pool's targets are."""
+    try:
+        with socket.create_connection(portal(pool), timeout=_KNOCK):
+            return True
+    except OSError:
+        return False
 
 
 @dataclass(frozen=True, slots=True)
