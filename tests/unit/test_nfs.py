@@ -45,7 +45,7 @@ class Station(LocalHost):
 
 
 def line(point: str, source: str) -> str:
-    return f"54 25 0:33 / {point} rw,relatime shared:1 - nfs4 {source} rw,vers=4.2,hard\n"
+    return f"54 25 0:33 / /{point} rw,relatime shared:1 - nfs4 {source} rw,vers=4.2,hard\n"
 
 
 @pytest.fixture
@@ -64,9 +64,9 @@ def planned(cloud: Cloud, row: StoragePool, mounts: dict[str, str]) -> UnitPlan:
 
 def test_what_is_mounted_right_in_a_folder_is_listed_as_it_is_called() -> None:
     host = Station(
-        line("/run/m/one", EXPORT) + line("/run/m/two\\040words", "[fd00::7]:/a\\134b")
-        + line("/run/m/one/below", "10.0.0.8:/x") + line("/run/m", "10.0.0.8:/y")
-        + line("/run/m/one", "10.0.0.9:/over")
+        line("run/m/one", EXPORT) + line("run/m/two\\040words", "[fd00::7]:/a\\134b")
+        + line("run/m/one/below", "10.0.0.8:/x") + line("run/m", "10.0.0.8:/y")
+        + line("run/m/one", "10.0.0.9:/over")
     )  # fmt: skip
     assert mounted(host, Path("/run/m")) == {
         "one": "10.0.0.9:/over",
@@ -119,7 +119,7 @@ def test_what_cannot_be_mounted_is_told_in_one_line(
 
 
 def test_nothing_is_asked_of_an_export_that_is_not_mounted(cloud: Cloud) -> None:
-    host = Station(line("/elsewhere", EXPORT), "")
+    host = Station(line("elsewhere", EXPORT), "")
     export = NfsVolumes(Pool("far", "nfs", EXPORT), cloud.settings, host)
     with pytest.raises(MachineFailed, match="`quarterdeck repair` mounts it"):
         export.capacity()
@@ -127,6 +127,32 @@ def test_nothing_is_asked_of_an_export_that_is_not_mounted(cloud: Cloud) -> None
         export.create("6b0a4a6e-5c3c-4d61-9d0f-0d1f4c7f2a11", 1, "{}", None, lambda share: None)
     assert failure.value.code == "pool.unmounted"
     assert host.asked == []
+
+
+def test_a_server_that_is_away_is_asked_again_however_often_one_comes(
+    cloud: Cloud, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings, clock, tried = cloud.settings, [0.0], []
+
+    def connect(where: tuple[str, int], timeout: float) -> None:
+        tried.append(clock[0])
+        raise TimeoutError("timed out")
+
+    monkeypatch.setattr("backends.drivers.volumes.nfs.socket.create_connection", connect)
+    monkeypatch.setattr("backends.drivers.volumes.nfs.time.monotonic", lambda: clock[0])
+    host = Station(line(f"{settings.mounts}/far".removeprefix("/"), EXPORT), "")
+    export = NfsVolumes(Pool("far", "nfs", EXPORT), settings, host)
+    for clock[0] in range(8):
+        with pytest.raises(MachineFailed, match=r"10\.0\.0\.7 does not answer: timed out"):
+            export.capacity()
+    assert tried == [0, 3, 6]
+
+
+def test_what_another_mounted_in_its_place_stays(cloud: Cloud) -> None:
+    point = f"{cloud.settings.mounts}/far".removeprefix("/")
+    host = Station(line(point, "10.0.0.9:/other"), "")
+    NfsVolumes(Pool("far", "nfs", EXPORT), cloud.settings, host).unmount()
+    assert not any(each.startswith("umount") for each in host.asked)
 
 
 def test_no_export_is_of_a_storage_host(cloud: Cloud) -> None:

@@ -39,7 +39,7 @@ class NfsVolumes(FileVolumes):
         self._here = host
         self._export = pool.place
         self._top = self.folder.parent
-        self._failed_at = float("-inf")
+        self._failed_at, self._reason = float("-inf"), ""
 
     def look(self, look: Look) -> Contents:
         """As in a folder, on the mounted export of a server that answers."""
@@ -71,7 +71,7 @@ class NfsVolumes(FileVolumes):
 
     def unmount(self) -> None:
         """Let go of the export; where its server is away, without asking it."""
-        if self._source() is not None:
+        if self._source() == self._export:
             try:
                 self._reach()
             except MachineFailed:
@@ -141,7 +141,7 @@ class NfsVolumes(FileVolumes):
         """Its server takes connections. Raises MachineFailed `pool.unreachable`."""
         # Who comes while it is away is told so at once: no wait of one's own for each.
         if time.monotonic() - self._failed_at < RETRY:
-            raise self._away("is still away")
+            raise MachineFailed("pool.unreachable", self._reason)
         server = self._export.partition(":/")[0].strip("[]")
         try:
             socket.create_connection((server, _PORT), timeout=CONNECT).close()
@@ -150,8 +150,8 @@ class NfsVolumes(FileVolumes):
 
     def _away(self, how: str) -> MachineFailed:
         self._failed_at = time.monotonic()
-        server = self._export.partition(":/")[0]
-        return MachineFailed("pool.unreachable", f"NFS server {server} {how}")
+        self._reason = f"NFS server {self._export.partition(':/')[0]} {how}"
+        return MachineFailed("pool.unreachable", self._reason)
 
 
 class _There(FilesByCommand, LocalHost):
