@@ -14,6 +14,7 @@ from backends.context import Change
 from backends.doom import doom, doomed
 from backends.drivers.facts import Facts
 from backends.drivers.step import Step
+from backends.drivers.volumes.steps import CopyVolume
 from backends.errors import MachineFailed, NotFound, QuarterdeckError, Refused
 from backends.journal import AT_WORK, interrupted, units_of
 from backends.locks import orphans_lock, sweep
@@ -96,8 +97,16 @@ class Drift(Service):
         with self.context.reading() as session:
             settings = self.context.settings
             busy = busy_units(session, interrupted(session, settings.locks, settings.host))
-        differing = [each.unit for each in planned.units if each and each.unit not in busy]
-        self.context.converge("repair", differing)
+        differing = [each for each in planned.units if each and each.unit not in busy]
+        touched = [each.unit for each in differing]
+        # Who has a volume that moves is to start with it where it lies then.
+        touched += [
+            Unit(Kind.INSTANCE, step.guest)
+            for each in differing
+            for step in each.steps
+            if isinstance(step, CopyVolume) and step.guest
+        ]
+        self.context.converge("repair", touched)
         return planned
 
     def remove_orphans(self, refs: Collection[str] | None = None) -> Sequence[Orphan]:
