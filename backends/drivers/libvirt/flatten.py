@@ -8,7 +8,7 @@ from __future__ import annotations
 import contextlib
 from typing import TYPE_CHECKING
 
-from backends.drivers.libvirt import jobs, ownership
+from backends.drivers.libvirt import jobs, ownership, xml
 from backends.drivers.libvirt.connection import Connection
 from backends.drivers.step import Progress
 from backends.errors import MachineFailed
@@ -34,6 +34,9 @@ class Flatten:
             return
         try:
             jobs.wait(lambda: self._share(domain_id, disk), progress)
+            if base := self._connection.call(lambda each: self._base(each, domain_id, disk)):
+                text = f"{disk} still stands on {base}: its copy was cut short"
+                raise MachineFailed("libvirt.pull.failed", f"{text}; is its file system full?")
         except BaseException:
             with contextlib.suppress(MachineFailed):
                 self._connection.call(lambda connection: self._abort(connection, domain_id, disk))
@@ -61,6 +64,11 @@ class Flatten:
             return jobs.block_share(domain, jobs.target_of(domain, disk))
 
         return self._connection.call(look)
+
+    def _base(self, connection: libvirt.virConnect, domain_id: str, disk: str) -> str:
+        """What a disk still stands on: a job that failed ends like one that is done."""
+        domain = ownership.get_own(connection, domain_id, self._cloud)
+        return xml.stands_on(domain.XMLDesc(), disk) if domain.isActive() else ""
 
     def _abort(self, connection: libvirt.virConnect, domain_id: str, disk: str) -> None:
         domain = ownership.get_own(connection, domain_id, self._cloud)

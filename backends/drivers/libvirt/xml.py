@@ -203,11 +203,12 @@ def secret_xml(key_id: str, cloud: str, use: str = "volume") -> str:
 
 def target_of(xml: str, path: str) -> str | None:
     """The target (`vda`) of a domain's disk that is this file, or None."""
-    for disk in ElementTree.fromstring(xml).iterfind("devices/disk"):
-        source, target = disk.find("source"), disk.find("target")
-        if source is not None and target is not None and source.get("file") == path:
-            return target.get("dev")
-    return None
+    return _part(_disk_of(xml, path), "target").get("dev")
+
+
+def stands_on(xml: str, path: str) -> str:
+    """What the disk of a running domain that is this file stands on; empty for nothing."""
+    return _part(_part(_disk_of(xml, path), "backingStore"), "source").get("file", "")
 
 
 def find_nic(xml: str, port_id: str) -> str | None:
@@ -234,6 +235,12 @@ def _disk(xml: str, serial: str) -> Element | None:
     """A domain's disk with this serial, or None."""
     disks = ElementTree.fromstring(xml).iterfind("devices/disk")
     return next((disk for disk in disks if disk.findtext("serial") == serial), None)
+
+
+def _disk_of(xml: str, path: str) -> Element | None:
+    """A domain's disk that is this file, or None."""
+    disks = ElementTree.fromstring(xml).iterfind("devices/disk")
+    return next((disk for disk in disks if _part(disk, "source").get("file") == path), None)
 
 
 def _part(disk: Element | None, tag: str) -> Element:

@@ -183,3 +183,22 @@ def test_a_guest_that_fills_the_disk_goes_on_once_there_is_space(small: Small) -
     finally:
         guest.close()
     cloud.instances.delete("ship")
+
+
+@pytest.mark.parametrize("small", ["records elsewhere"], indirect=True)
+def test_a_running_guests_disk_stays_on_its_image_where_there_is_no_space_to_flatten_it(
+    small: Small,
+) -> None:
+    cloud = small.cloud
+    small.launch()
+    small.fill(4 << 20)
+    with pytest.raises(MachineFailed) as failure:
+        cloud.chains.flatten("ship")
+    assert failure.value.code == "libvirt.pull.failed"
+    assert cloud.instances.show("ship").base_id == cloud.images.show("lab").id
+    small.empty()
+    assert not cloud.drift.show()
+    cloud.chains.flatten("ship")
+    assert cloud.instances.show("ship").base_id is None
+    assert not cloud.drift.show()
+    cloud.instances.delete("ship")
