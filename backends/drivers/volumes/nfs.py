@@ -75,13 +75,22 @@ class NfsVolumes(FileVolumes):
             try:
                 self._reach()
             except MachineFailed:
-                self._here.run(["umount", "--lazy", str(self._top)])
+                self._detach()
             else:
                 for each in (self.snapshots, self.folder):
                     self.host.run(["rmdir", str(each)], check=False)
                 self._here.run(["umount", str(self._top)], timeout=_MOUNT)
         for each in (self._top, self._top.parent):
             self._here.run(["rmdir", str(each)], check=False)
+
+    def _detach(self) -> None:
+        """It is gone from here at once; only its remains wait for the server (umount(8))."""
+        argv = ["umount", "--lazy", "--no-canonicalize", "--internal-only", str(self._top)]
+        try:
+            self._here.run(argv, timeout=_ANSWER)
+        except MachineFailed:
+            if self._source() == self._export:
+                raise
 
     def _mount(self) -> None:
         if (other := self._source()) is not None:
