@@ -64,6 +64,7 @@ def destroy(access: Access, report: Callable[[Step], None] | None = None) -> int
                 taken += 1
         if failed is not None:
             raise failed
+        machine.libvirt.take_keys_back()
         _remove_folders(machine)
     finally:
         machine.close()

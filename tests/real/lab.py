@@ -114,6 +114,7 @@ class Lab:
         if self.state.is_dir():
             destroy(self.access)
         assert self.things() == [], "something is left of a cloud that was destroyed"
+        assert f"quarterdeck/{self.name}/" not in run("virsh", "secret-list")
         assert not self.state.exists()
         assert not self.run.exists()
 

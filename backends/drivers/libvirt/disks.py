@@ -71,6 +71,16 @@ class Disks:
 
         self._connection.call(work)
 
+    def take_all_back(self) -> None:
+        """Libvirt forgets every key that it has from this cloud."""
+
+        def work(connection: libvirt.virConnect) -> None:
+            for secret in connection.listAllSecrets():
+                if secret.usageID().startswith(xml.secret_usage("", self._cloud)):
+                    secret.undefine()
+
+        self._connection.call(work)
+
     def _on(
         self, domain_id: str, serial: str, work: Callable[[libvirt.virDomain, str], None]
     ) -> None:

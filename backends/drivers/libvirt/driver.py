@@ -125,6 +125,10 @@ class LibvirtDriver:
         """What moves a disk of the instance to another place; see `Mirror`."""
         return Mirror(self._connection, self._cloud, domain_id, self._disks, self._keys)
 
+    def take_keys_back(self) -> None:
+        """Libvirt forgets every key that it has from this cloud."""
+        self._disks.take_all_back()
+
     def _change_disk(self, step: Step, progress: Progress) -> None:
         match step:
             case steps.FlattenDisk(domain_id, disk):

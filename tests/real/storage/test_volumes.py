@@ -166,6 +166,19 @@ def test_an_encrypted_volume_is_plain_to_its_guest_alone(ship: Ship) -> None:
     ship.lab.assert_in_order()
 
 
+def test_the_key_of_an_attached_volume_goes_with_its_cloud(lab: Lab) -> None:
+    cloud = lab.cloud
+    cloud.volume_types.create("sealed", encryption="luks")
+    key = cloud.volumes.make(NewVolume("secret", 1, type="sealed")).key_id
+    lab.network(cloud, "net")
+    lab.launch(cloud, "holder", "net")
+    cloud.volumes.attach("secret", "holder")
+    assert key is not None
+    assert key in run("virsh", "secret-list")
+    lab.close()
+    assert key not in run("virsh", "secret-list")
+
+
 @pytest.fixture
 def shed() -> Iterator[Path]:
     """A folder that QEMU's user can get to."""
