@@ -93,3 +93,8 @@ def verb(
     REGISTRY[id_] = Action(
         id_, key, label, lambda panel: panel.do(REGISTRY[id_]), dangerous, True, verb, bulk, hint
     )
+
+
+def deletion(kind: str, work: Verb, label: str = "Delete", *, bulk: bool = False) -> None:
+    """Takes what is selected away, once its plan was seen."""
+    verb(f"{kind}.delete", "ctrl+d", label, work, dangerous=True, bulk=bulk, hint=True)

@@ -2,35 +2,14 @@
 
 from __future__ import annotations
 
-from console.actions.action import form, verb
+from console.actions.action import deletion, form
 
 form("project.create", "c", "Create", "create")
 form("project.rename", "e", "Rename", "rename")
-verb(
-    "project.delete",
-    "ctrl+d",
-    "Delete",
-    lambda cloud, ids: cloud.identity.delete_project(ids[0]),
-    dangerous=True,
-    hint=True,
-)
+deletion("project", lambda cloud, ids: cloud.identity.delete_project(ids[0]))
 
 form("user.create", "c", "Create", "create")
-verb(
-    "user.delete",
-    "ctrl+d",
-    "Delete",
-    lambda cloud, ids: cloud.identity.delete_user(ids[0]),
-    dangerous=True,
-    hint=True,
-)
+deletion("user", lambda cloud, ids: cloud.identity.delete_user(ids[0]))
 
 form("keypair.create", "c", "Create", "create")
-verb(
-    "keypair.delete",
-    "ctrl+d",
-    "Delete",
-    lambda cloud, ids: cloud.keypairs.delete(ids[0]),
-    dangerous=True,
-    hint=True,
-)
+deletion("keypair", lambda cloud, ids: cloud.keypairs.delete(ids[0]))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from console.actions.action import form, verb, view
+from console.actions.action import deletion, form, verb, view
 
 form("image.create", "c", "Create", "create")
 form("image.edit", "e", "Change", "edit")
@@ -15,14 +15,7 @@ form("image.active", "a", "Deactivate", "switch_active", hint=False)
 form("image.cancel", "x", "Cancel", "cancel_work", hint=False)
 view("image.members", "m", "Members", "members", hint=False)
 form("image.answer", "o", "Answer offers", "answer", hint=False)
-verb(
-    "image.delete",
-    "ctrl+d",
-    "Delete",
-    lambda cloud, ids: cloud.images.delete(ids[0]),
-    dangerous=True,
-    hint=True,
-)
+deletion("image", lambda cloud, ids: cloud.images.delete(ids[0]))
 
 form("member.create", "c", "Share", "share")
 form("member.remove", "ctrl+d", "Share no more", "remove_selected")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from console.actions.action import form, verb, view
+from console.actions.action import deletion, form, verb, view
 
 view("instance.console", "s", "Console", "enter_console")
 view("instance.log", "l", "Log", "log_view")
@@ -46,22 +46,7 @@ verb(
 form("instance.rebase", "ctrl+o", "Rebase disk", "rebase", hint=False)
 verb("instance.check", "ctrl+k", "Verify disk", lambda cloud, ids: cloud.chains.check(ids[0]))
 form("instance.shelve", "h", "Shelve", "shelve", hint=False)
-verb(
-    "instance.delete",
-    "ctrl+d",
-    "Delete",
-    lambda cloud, ids: cloud.instances.delete(*ids),
-    dangerous=True,
-    bulk=True,
-    hint=True,
-)
+deletion("instance", lambda cloud, ids: cloud.instances.delete(*ids), bulk=True)
 
 form("flavor.create", "c", "Create", "create")
-verb(
-    "flavor.delete",
-    "ctrl+d",
-    "Delete",
-    lambda cloud, ids: cloud.flavors.delete(ids[0]),
-    dangerous=True,
-    hint=True,
-)
+deletion("flavor", lambda cloud, ids: cloud.flavors.delete(ids[0]))

@@ -2,17 +2,10 @@
 
 from __future__ import annotations
 
-from console.actions.action import form, verb, view
+from console.actions.action import deletion, form, verb, view
 
 form("host.edit", "e", "Change", "edit")
-verb(
-    "host.delete",
-    "ctrl+d",
-    "Forget",
-    lambda cloud, ids: cloud.hosts.delete(ids[0]),
-    dangerous=True,
-    hint=True,
-)
+deletion("host", lambda cloud, ids: cloud.hosts.delete(ids[0]), "Forget")
 
 verb(
     "operation.cancel",

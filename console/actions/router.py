@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from console.actions.action import form, verb
+from console.actions.action import deletion, form, verb
 
 form("router.create", "c", "Create", "create")
 form("router.interface", "i", "Add interface", "add_interface")
@@ -16,14 +16,7 @@ verb(
     lambda cloud, ids: cloud.routers.set(ids[0], admin_state_up=False),
     dangerous=True,
 )
-verb(
-    "router.delete",
-    "ctrl+d",
-    "Delete",
-    lambda cloud, ids: cloud.routers.delete(ids[0]),
-    dangerous=True,
-    hint=True,
-)
+deletion("router", lambda cloud, ids: cloud.routers.delete(ids[0]))
 
 form("interface.add", "c", "Add", "add")
 form("interface.remove", "ctrl+d", "Remove", "remove_selected")
@@ -32,11 +25,4 @@ form("floating_ip.create", "c", "Create", "create")
 form("floating_ip.edit", "e", "Change", "edit")
 form("floating_ip.lend", "a", "Lend", "lend")
 form("floating_ip.take_back", "u", "Take back", "take_back")
-verb(
-    "floating_ip.delete",
-    "ctrl+d",
-    "Delete",
-    lambda cloud, ids: cloud.floating_ips.delete(ids[0]),
-    dangerous=True,
-    hint=True,
-)
+deletion("floating_ip", lambda cloud, ids: cloud.floating_ips.delete(ids[0]))

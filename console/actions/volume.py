@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from console.actions.action import form, verb, view
+from console.actions.action import deletion, form, verb, view
 from console.moment import moment
 
 form("volume.create", "c", "Create", "create")
@@ -35,15 +35,7 @@ verb(
     lambda cloud, ids: cloud.backups.make(ids[0], moment()),
     hint=True,
 )
-verb(
-    "volume.delete",
-    "ctrl+d",
-    "Delete",
-    lambda cloud, ids: cloud.volumes.delete(*ids),
-    dangerous=True,
-    bulk=True,
-    hint=True,
-)
+deletion("volume", lambda cloud, ids: cloud.volumes.delete(*ids), bulk=True)
 verb(
     "volume.purge",
     "ctrl+x",
@@ -57,105 +49,42 @@ form("snapshot.create", "c", "Create", "create")
 form("snapshot.rename", "e", "Rename", "rename")
 form("snapshot.volume", "l", "Volume of it", "make_volume")
 form("snapshot.revert", "r", "Revert to it", "revert")
-verb(
-    "snapshot.delete",
-    "ctrl+d",
-    "Delete",
-    lambda cloud, ids: cloud.snapshots.delete(*ids),
-    dangerous=True,
-    bulk=True,
-    hint=True,
-)
+deletion("snapshot", lambda cloud, ids: cloud.snapshots.delete(*ids), bulk=True)
 
 form("backup.create", "c", "Create", "create")
 form("backup.rename", "e", "Rename", "rename")
 form("backup.volume", "l", "Volume of it", "make_volume")
 form("backup.restore", "r", "Restore", "restore")
 verb("backup.verify", "v", "Verify", lambda cloud, ids: cloud.backups.verify(ids[0]), hint=True)
-verb(
-    "backup.delete",
-    "ctrl+d",
-    "Delete",
-    lambda cloud, ids: cloud.backups.delete(*ids),
-    dangerous=True,
-    bulk=True,
-    hint=True,
-)
+deletion("backup", lambda cloud, ids: cloud.backups.delete(*ids), bulk=True)
 
 form("volume_group.create", "c", "Create", "create")
 form("volume_group.edit", "e", "Change", "edit")
 form("volume_group.volume", "a", "Add volume", "add_volume")
 form("volume_group.snapshot", "n", "Snapshot", "snapshot")
 view("volume_group.snapshots", "s", "Snapshots", "snapshots")
-verb(
-    "volume_group.delete",
-    "ctrl+d",
-    "Delete",
-    lambda cloud, ids: cloud.volume_groups.delete(*ids),
-    dangerous=True,
-    bulk=True,
-    hint=True,
-)
+deletion("volume_group", lambda cloud, ids: cloud.volume_groups.delete(*ids), bulk=True)
 
 form("group_volume.add", "c", "Add", "add")
 form("group_volume.remove", "ctrl+d", "Take out", "remove_selected")
 
 form("group_snapshot.create", "c", "Create", "create")
-verb(
-    "group_snapshot.delete",
-    "ctrl+d",
-    "Delete",
-    lambda cloud, ids: cloud.volume_groups.delete_snapshot(*ids),
-    dangerous=True,
-    bulk=True,
-    hint=True,
-)
+deletion("group_snapshot", lambda cloud, ids: cloud.volume_groups.delete_snapshot(*ids), bulk=True)
 
 form("transfer.create", "c", "Offer", "create")
 form("transfer.accept", "a", "Accept", "accept")
-verb(
-    "transfer.delete",
-    "ctrl+d",
-    "Take back",
-    lambda cloud, ids: cloud.transfers.delete(*ids),
-    dangerous=True,
-    bulk=True,
-    hint=True,
-)
+deletion("transfer", lambda cloud, ids: cloud.transfers.delete(*ids), "Take back", bulk=True)
 
 form("pool.create", "c", "Create", "create")
 form("pool.edit", "e", "Change", "edit")
 view("pool.types", "t", "Types", "types")
-verb(
-    "pool.delete",
-    "ctrl+d",
-    "Delete",
-    lambda cloud, ids: cloud.pools.delete(ids[0]),
-    dangerous=True,
-    hint=True,
-)
+deletion("pool", lambda cloud, ids: cloud.pools.delete(ids[0]))
 
 form("volume_type.create", "c", "Create", "create")
 form("volume_type.edit", "e", "Change", "edit")
 view("volume_type.limits", "l", "Limits", "limits")
-verb(
-    "volume_type.delete",
-    "ctrl+d",
-    "Delete",
-    lambda cloud, ids: cloud.volume_types.delete(*ids),
-    dangerous=True,
-    bulk=True,
-    hint=True,
-)
+deletion("volume_type", lambda cloud, ids: cloud.volume_types.delete(*ids), bulk=True)
 
 form("volume_qos.create", "c", "Create", "create")
 form("volume_qos.edit", "e", "Change", "edit")
-verb(
-    "volume_qos.delete",
-    "ctrl+d",
-    "Delete",
-    lambda cloud, ids: cloud.volume_types.qos_delete(*ids),
-    dangerous=True,
-    bulk=True,
-    hint=True,
-)
+deletion("volume_qos", lambda cloud, ids: cloud.volume_types.qos_delete(*ids), bulk=True)
