@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -13,7 +14,6 @@ from backends.doom import doom
 from backends.drivers.volumes.backend import Look
 from backends.drivers.volumes.pool import Pool
 from backends.errors import Refused
-from backends.records.base import new_id
 from backends.records.identity import Role
 from backends.records.instance import Instance
 from backends.records.tables import Attachment, VolumeSnapshot, VolumeType
@@ -122,7 +122,7 @@ class Volumes(Attaching):
                 bootable=bootable,
                 read_only=new.read_only,
                 multiattach=is_multiattach(kind),
-                key_id=_key(kind, origin),
+                key_id=origin.key_for(encrypts=bool(kind and kind.encryption)),
             )
             session.add(row)
             change.make(Unit(Kind.VOLUME, row.id), name or row.id)
@@ -360,46 +360,31 @@ def _pool(new: NewVolume, kind: VolumeType | None, origin: Origin) -> str:
     return new.pool or (pool_of_type(kind) if kind else "") or origin.pool
 
 
-def _key(kind: VolumeType | None, origin: Origin) -> str | None:
-    """A copy of what is encrypted stays so, with its key; an image is encrypted on its way in."""
-    encrypts = bool(kind and kind.encryption)
-    if origin.kind in ("", "image"):
-        return new_id() if encrypts else None
-    if encrypts != bool(origin.key_id):
-        text = "a copy of a volume is encrypted where the volume is, and only there"
-        raise Refused("volume.encryption", text)
-    return origin.key_id
-
-
 def _rows(session: Session, rows: Sequence[Volume]) -> list[VolumeRow]:
-    used = _attached(session)
     types = {row.id: row.name for row in session.exec(select(VolumeType))}
-    guests: dict[str, list[str]] = {}
-    for each in session.exec(select(Attachment).order_by(col(Attachment.created_at))):
-        guests.setdefault(each.volume_id, []).append(each.instance_id)
-    counts: dict[str, int] = {}
-    for volume_id in session.exec(select(VolumeSnapshot.volume_id)):
-        counts[volume_id] = counts.get(volume_id, 0) + 1
+    holders = _holders(session)
+    counts = Counter(session.exec(select(VolumeSnapshot.volume_id)))
     return [
         VolumeRow(
             row,
-            used.get(row.id, ()),
+            tuple((name, device) for _, name, device in holders.get(row.id, ())),
             storage.doing(session, row),
             types.get(row.type_id or "", ""),
-            counts.get(row.id, 0),
-            tuple(guests.get(row.id, ())),
+            counts[row.id],
+            tuple(id_ for id_, _, _ in holders.get(row.id, ())),
         )
         for row in rows
     ]
 
 
-def _attached(session: Session) -> dict[str, tuple[tuple[str, str], ...]]:
-    query = select(Attachment.volume_id, Instance.name, Attachment.device).join(
+def _holders(session: Session) -> dict[str, list[tuple[str, str, str]]]:
+    """By volume, who has it: the instance's id, its name, and what it calls the volume."""
+    query = select(Attachment.volume_id, Instance.id, Instance.name, Attachment.device).join(
         Instance, col(Instance.id) == col(Attachment.instance_id)
     )
-    found: dict[str, tuple[tuple[str, str], ...]] = {}
-    for volume_id, name, device in session.exec(query.order_by(col(Attachment.created_at))):
-        found[volume_id] = (*found.get(volume_id, ()), (name, device))
+    found: dict[str, list[tuple[str, str, str]]] = {}
+    for volume_id, id_, name, device in session.exec(query.order_by(col(Attachment.created_at))):
+        found.setdefault(volume_id, []).append((id_, name, device))
     return found
 
 

@@ -9,6 +9,7 @@ from sqlmodel import Session
 
 from backends.context import Context
 from backends.errors import Refused
+from backends.records.base import new_id
 from backends.records.image import Image
 from backends.records.tables import Volume, VolumeBackup, VolumeSnapshot
 from backends.services import storage
@@ -35,6 +36,19 @@ class Origin:
     key_id: str | None = None
     bootable: bool = False
     image_properties: dict[str, str] = field(default_factory=dict)
+
+    def key_for(self, *, encrypts: bool) -> str | None:
+        """The id of the key of a volume that is made of it; `encrypts` as the volume's type.
+
+        A copy of what is encrypted stays so, with its key; an image is encrypted on its way in.
+        Raises Refused `volume.encryption`.
+        """
+        if self.kind in ("", "image"):
+            return new_id() if encrypts else None
+        if encrypts != bool(self.key_id):
+            text = "a copy of a volume is encrypted where the volume is, and only there"
+            raise Refused("volume.encryption", text)
+        return self.key_id
 
 
 def origin_of(context: Context, session: Session, new: NewVolume) -> Origin:
