@@ -37,11 +37,7 @@ def move(lab: Lab, shed: Path) -> Move:
 
 @pytest.mark.long
 def test_it_moves_there_and_back_under_a_guest_that_writes(move: Move) -> None:
-    volumes = move.cloud.volumes
-    volumes.migrate(NOMAD, SHED)
-    move.assert_whole(SHED)
-    volumes.migrate(NOMAD, DEFAULT)
-    move.assert_whole(DEFAULT)
+    move.go_there_and_back()
 
 
 @pytest.mark.long

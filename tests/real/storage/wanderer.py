@@ -147,6 +147,12 @@ class Move:
         for number in range(1, count + 1):
             assert lines[number * 512 :].split(b"\n", 1)[0] == str(number).encode(), number
 
+    def go_there_and_back(self) -> None:
+        """To the other pool and back, whole each time."""
+        for pool in (SHED, DEFAULT):
+            self.cloud.volumes.migrate(NOMAD, pool)
+            self.assert_whole(pool)
+
     def assert_whole(self, pool: str) -> None:
         """It lies in this pool alone, the guest writes to it there, and nothing is lacking."""
         count = self.written()
